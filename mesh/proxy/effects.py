@@ -1,0 +1,69 @@
+"""What a flow may ask of its driver: send, sleep, wait. Nothing else.
+
+A flow is a generator. Every wait carries an absolute deadline; a timeout layer narrows the deadline it
+passes down. A driver resumes the flow with the reply, answers every :class:`Send` with a
+:class:`~mesh.messages.Response` (never an exception; a missed deadline is a value too), honours deadlines,
+``close()``\\ s flows it abandons, and supplies the clock.
+"""
+
+from collections.abc import Callable, Generator
+from typing import Any, TypeAlias
+
+from mesh.messages import Request, Response
+
+__all__ = ["Effect", "Flow", "Send", "Signal", "Sleep", "Wait"]
+
+INFINITY = float("inf")
+
+
+class Send:
+    """Send ``request`` to ``endpoint`` and give me its response, at the latest at ``deadline``.
+
+    ``endpoint`` is whatever the stack was built with: a balancer's endpoint, or the local port of the
+    application for inbound stacks.
+    """
+
+    __slots__ = ("deadline", "endpoint", "request")
+
+    def __init__(self, endpoint: Any, request: Request, deadline: float = INFINITY) -> None:
+        self.endpoint = endpoint
+        self.request = request
+        self.deadline = deadline
+
+
+class Sleep:
+    """Resume me at ``until``."""
+
+    __slots__ = ("until",)
+
+    def __init__(self, until: float) -> None:
+        self.until = until
+
+
+class Signal:
+    """Something flows wait for: fired by whoever knows, any number of times."""
+
+    __slots__ = ("waiters",)
+
+    def __init__(self) -> None:
+        self.waiters: list[Callable[[], object]] = []
+
+    def fire(self) -> None:
+        """Wake everyone who waits now, in order of arrival."""
+        waiters, self.waiters = self.waiters, []
+        for wake in waiters:
+            wake()
+
+
+class Wait:
+    """Resume me with True when ``signal`` fires, with False at ``deadline``."""
+
+    __slots__ = ("deadline", "signal")
+
+    def __init__(self, signal: Signal, deadline: float = INFINITY) -> None:
+        self.signal = signal
+        self.deadline = deadline
+
+
+Effect: TypeAlias = Send | Sleep | Wait
+Flow: TypeAlias = Generator[Effect, Any, Response]

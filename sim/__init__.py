@@ -1,0 +1,1 @@
+"""The simulated cluster and the experiments run on it."""
