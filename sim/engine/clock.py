@@ -140,9 +140,11 @@ class Engine(simpy.Environment):
             if due > limit or due == INFINITY:
                 raise TimeoutError(f"still waiting at {self._now:.3f} s")
             self.run_until(due)
-        if not process.ok:
-            raise process.value
-        return process.value
+        if process.ok:
+            return process.value
+        failure = process.value
+        assert isinstance(failure, BaseException)
+        raise failure
 
     # -- chance and identity ------------------------------------------------------------------------------
 

@@ -20,7 +20,9 @@ class Job:
 
     __slots__ = ("argument", "arrival", "demand", "departure", "function", "left", "start")
 
-    def __init__(self, demand: float, arrival: float, function: Callable[[Any], object], argument: Any) -> None:
+    def __init__(
+        self, demand: float, arrival: float, function: Callable[[Any], object], argument: Any
+    ) -> None:
         self.demand = demand
         self.left = demand
         self.arrival = arrival

@@ -123,7 +123,15 @@ class Attempts(Packed):
         )
 
     def add(
-        self, trace: int, start: float, latency: float, src: int, dst: int, status: int, try_tls: int, why: int
+        self,
+        trace: int,
+        start: float,
+        latency: float,
+        src: int,
+        dst: int,
+        status: int,
+        try_tls: int,
+        why: int,
     ) -> None:
         """Append a row. ``try_tls`` is ``2 * try + tls``; ``why`` an :class:`Outcome`."""
         self.rows += self.pack(trace, start, latency, src, dst, status, try_tls, why)
