@@ -113,6 +113,9 @@ class Container:
     read: Callable[[str], str]
     tables: Any = None
     logs: list[tuple[float, str]] = field(default_factory=list)
+    ports: list[int] = field(
+        default_factory=list
+    )  # ports it listens on; the kubelet closes them when it stops
     alive: bool = True
 
     MAX_LOG_LINES = 2_000  # what a node keeps of a container's log before it rotates

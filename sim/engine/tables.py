@@ -32,53 +32,76 @@ NO_GRPC = 255  # the `grpc_status` code of a request that is not gRPC
 
 
 class Names:
-    """Numbers for names, in order of first use."""
+    """Numbers for keys, in order of first use.
+
+    At most 65,535 of them, so that a column needs two bytes; later keys share the last number.
+    """
+
+    LIMIT = 0xFFFF
 
     def __init__(self) -> None:
-        self.names: list[str] = []
-        self._numbers: dict[str, int] = {}
+        self.keys: list[tuple[str, ...]] = []
+        self._numbers: dict[tuple[str, ...], int] = {}
 
-    def number(self, name: str) -> int:
-        """The number of ``name``; a new one if it was never seen."""
-        found = self._numbers.get(name)
+    def number(self, key: tuple[str, ...]) -> int:
+        """The number of ``key``; a new one if it was never seen."""
+        found = self._numbers.get(key)
         if found is None:
-            found = self._numbers[name] = len(self.names)
-            self.names.append(name)
+            if len(self.keys) == self.LIMIT:
+                key = tuple("(other)" for _ in key)
+                self.keys.append(key)
+            found = min(len(self.keys), self.LIMIT)
+            self._numbers[key] = found
+            if found < self.LIMIT:
+                self.keys.append(key)
         return found
 
 
 class Packed:
-    """Rows of one struct layout, kept as bytes."""
+    """Rows of one struct layout, kept as bytes in chunks that never move."""
+
+    CHUNK = 1 << 16
 
     def __init__(self, layout: str, columns: list[tuple[str, str]]) -> None:
         self.pack = struct.Struct(layout).pack
         self.dtype = np.dtype(columns)
         if self.dtype.itemsize != struct.calcsize(layout):
             raise ValueError(f"{layout} does not pack {columns}")
-        self.rows = bytearray()
-        self.length = 0
+        self._full: list[bytes] = []
+        self._rows: list[bytes] = []
+        self._chunk = self.CHUNK // self.dtype.itemsize
 
     def __len__(self) -> int:
-        return self.length
+        return len(self._full) * self._chunk + len(self._rows)
+
+    def append(self, *values: float) -> None:
+        """Append a row of plain numbers, in the order of the columns."""
+        rows = self._rows
+        rows.append(self.pack(*values))
+        if len(rows) == self._chunk:
+            self._full.append(b"".join(rows))
+            rows.clear()
 
     def array(self) -> npt.NDArray[Any]:
         """The rows so far as a structured array (a copy: the table may go on growing)."""
-        return np.frombuffer(bytes(self.rows), dtype=self.dtype)
+        return np.frombuffer(b"".join([*self._full, *self._rows]), dtype=self.dtype)
+
+    def nbytes(self) -> int:
+        """Bytes of the rows kept."""
+        return len(self) * self.dtype.itemsize
 
 
 class Requests(Packed):
-    """One row a logical request; ``number`` of a row is its index."""
+    """One row a logical request; ``edge`` is a number of :attr:`Tables.edges`: (src, dst, route)."""
 
     def __init__(self) -> None:
         super().__init__(
-            "<IdfHHHHBBB",
+            "<IdfHHBBB",
             [
                 ("trace", "<u4"),
                 ("start_s", "<f8"),
                 ("latency_s", "<f4"),
-                ("src", "<u2"),
-                ("dst", "<u2"),
-                ("route", "<u2"),
+                ("edge", "<u2"),
                 ("status", "<u2"),
                 ("grpc_status", "u1"),
                 ("outcome", "u1"),
@@ -86,56 +109,27 @@ class Requests(Packed):
             ],
         )
 
-    def add(
-        self,
-        trace: int,
-        start: float,
-        latency: float,
-        src: int,
-        dst: int,
-        route: int,
-        status: int,
-        grpc_status: int,
-        outcome: int,
-        tries: int,
-    ) -> None:
-        """Append a row; times in seconds, names as numbers of :attr:`Tables.names`."""
-        self.rows += self.pack(trace, start, latency, src, dst, route, status, grpc_status, outcome, tries)
-        self.length += 1
-
 
 class Attempts(Packed):
-    """One row a send to an endpoint."""
+    """One row a send to an endpoint.
+
+    ``link`` is a number of :attr:`Tables.links`: (source pod, destination pod); ``try_tls`` is
+    ``2 * try + tls``; ``why`` an :class:`Outcome`.
+    """
 
     def __init__(self) -> None:
         super().__init__(
-            "<IffHHHBB",
+            "<IdfHHBB",
             [
                 ("trace", "<u4"),
-                ("start_s", "<f4"),
+                ("start_s", "<f8"),
                 ("latency_s", "<f4"),
-                ("src_pod", "<u2"),
-                ("dst_pod", "<u2"),
+                ("link", "<u2"),
                 ("status", "<u2"),
                 ("try_tls", "u1"),
                 ("why", "u1"),
             ],
         )
-
-    def add(
-        self,
-        trace: int,
-        start: float,
-        latency: float,
-        src: int,
-        dst: int,
-        status: int,
-        try_tls: int,
-        why: int,
-    ) -> None:
-        """Append a row. ``try_tls`` is ``2 * try + tls``; ``why`` an :class:`Outcome`."""
-        self.rows += self.pack(trace, start, latency, src, dst, status, try_tls, why)
-        self.length += 1
 
 
 class PodChange(NamedTuple):
@@ -165,7 +159,8 @@ class Tables:
     """The tables of one run."""
 
     def __init__(self) -> None:
-        self.names = Names()
+        self.edges = Names()  # (src workload, dst authority, route) of the requests
+        self.links = Names()  # (source pod, destination pod) of the attempts
         self.requests = Requests()
         self.attempts = Attempts()
         self.pods: list[PodChange] = []
