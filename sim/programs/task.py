@@ -29,15 +29,17 @@ class Hop:
         key: of this hop's draws (see :class:`sim.engine.Draws`).
         tries: how often it was sent to an endpoint.
         calls: calls made while serving it.
+        spared: a fault rule decided that the program's own failure does not happen.
     """
 
-    __slots__ = ("calls", "key", "trace", "tries")
+    __slots__ = ("calls", "key", "spared", "trace", "tries")
 
     def __init__(self, trace: int, key: int) -> None:
         self.trace = trace
         self.key = key
         self.tries = 0
         self.calls = 0
+        self.spared = False
 
     def child(self) -> "Hop":
         """The hop of the next call made while serving this one."""
