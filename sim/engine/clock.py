@@ -86,11 +86,12 @@ class Engine(simpy.Environment):
             fifo = self._fifos[length] = deque()
         fifo.append(made)
         if len(fifo) == 1:
-            self.call_at(made.when, self._sweep, fifo)
+            self.call_at(made.when, self._sweep, length)
         return made
 
-    def _sweep(self, fifo: deque[Deadline]) -> None:
+    def _sweep(self, length: float) -> None:
         """Drop what was cancelled, call what is due, and come back for the next."""
+        fifo = self._fifos[length]
         while fifo:
             head = fifo[0]
             if head.function is None:
@@ -102,8 +103,9 @@ class Engine(simpy.Environment):
                 head.function = None
                 function(argument)
             else:
-                self.call_at(head.when, self._sweep, fifo)
+                self.call_at(head.when, self._sweep, length)
                 return
+        del self._fifos[length]
 
     def run_until(self, until: float) -> None:
         """Process everything due up to and including ``until``, and leave the clock there.
