@@ -10,6 +10,7 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 __all__ = ["Labels", "Matcher", "Run", "SampleStore", "Series", "SeriesKey", "Target"]
 
@@ -50,14 +51,14 @@ class Target:
     Attributes:
         times: when its scrapes happened, seconds; scrape number ``base + i`` is ``times[i]``.
         gaps: times at which a scrape failed or the target went away: its samples are stale from there.
-        seen: the series of the last scrape, in order, and their handles and values.
+        seen: the series of the last scrape as they came, ``handles`` and ``values`` what they mean here.
     """
 
     labels: Labels
     times: "array[float]" = field(default_factory=lambda: array("d"))
     base: int = 0
     gaps: "array[float]" = field(default_factory=lambda: array("d"))
-    seen: list[SeriesKey] = field(default_factory=list)
+    seen: list[tuple[Any, ...]] = field(default_factory=list)
     handles: list["Series"] = field(default_factory=list)
     values: list[float] = field(default_factory=list)
     all: dict[SeriesKey, "Series"] = field(default_factory=dict)
@@ -184,14 +185,17 @@ class SampleStore:
 
     # -- writing ------------------------------------------------------------------------------------------
 
-    def ingest(self, labels: Labels, t: float, series: list[SeriesKey], values: Sequence[float]) -> Target:
+    def ingest(
+        self, labels: Labels, t: float, series: list[tuple[Any, ...]], values: Sequence[float]
+    ) -> Target:
         """Take in one scrape.
 
         Args:
             labels: what discovery knows of the target; a series' own label of the same name becomes
                 ``exported_…``, as Prometheus does.
             t: seconds; must not be before the target's last scrape.
-            series: (metric, labels) in the order of ``values``. Passing the same list again is fastest.
+            series: tuples that begin with metric and labels, in the order of ``values``; what follows in them
+                is ignored. Passing the same tuples again is fastest.
             values: one for each series.
         """
         target = self.targets.get(labels)
@@ -215,17 +219,18 @@ class SampleStore:
             self._sweep(t)
         return target
 
-    def _relabel(self, target: Target, series: list[SeriesKey], number: int) -> None:
+    def _relabel(self, target: Target, series: list[tuple[Any, ...]], number: int) -> None:
         """The target shows other series than last time: find or make a handle for each."""
-        known = dict(zip(target.seen, target.values, strict=True))
-        wanted = set(series)
-        for key in known.keys() - wanted:
+        keys: list[SeriesKey] = [(entry[0], entry[1]) for entry in series]
+        before = [(entry[0], entry[1]) for entry in target.seen]
+        known = dict(zip(before, target.values, strict=True))
+        for key in known.keys() - set(keys):
             handle = target.all[key]
             handle.changes.append(number)
             handle.values.append(NAN)
         target.seen = list(series)
-        target.handles = [target.all.get(key) or self._open(target, key) for key in series]
-        target.values = [known.get(key, NAN) for key in series]
+        target.handles = [target.all.get(key) or self._open(target, key) for key in keys]
+        target.values = [known.get(key, NAN) for key in keys]
 
     def _open(self, target: Target, key: SeriesKey) -> Series:
         """A new series of the target."""
@@ -252,7 +257,7 @@ class SampleStore:
         target.base += cut
         del target.times[:cut]
         del target.gaps[: bisect_left(target.gaps, horizon)]
-        current = set(target.seen)
+        current = {(entry[0], entry[1]) for entry in target.seen}
         for key, series in list(target.all.items()):
             keep = max(0, bisect_right(series.changes, target.base) - 1)
             del series.changes[:keep], series.values[:keep]
