@@ -27,6 +27,7 @@ class HttpReply:
     status: int
     body: Any = None
     error: str = ""
+    headers: dict[str, str] | None = None
 
 
 class HttpCaller(Protocol):
@@ -95,6 +96,7 @@ class Container:
         restart: how often this container was restarted before.
         read: the text of a mounted file; raises FileNotFoundError.
         exit: ends the container with that code.
+        charge: adds CPU seconds to its account that did not queue at ``cpu`` (a proxy's work per request).
     """
 
     engine: Engine
@@ -112,6 +114,7 @@ class Container:
     exit: Callable[[int], None]
     read: Callable[[str], str]
     tables: Any = None
+    charge: Callable[[float], object] = field(default=float)  # by default nobody keeps an account
     logs: list[tuple[float, str]] = field(default_factory=list)
     ports: list[int] = field(
         default_factory=list

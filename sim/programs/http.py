@@ -451,7 +451,7 @@ class Caller:
             words = self.WORDS.get(response.error, response.error)
             where = f"dial tcp {ip}:{port}: " if call.conn is None else ""
             return HttpReply(0, None, where + words)
-        return HttpReply(response.status, response.body)
+        return HttpReply(response.status, response.body, headers=response.headers)
 
 
 class OneCall:
