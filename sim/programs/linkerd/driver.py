@@ -1,0 +1,80 @@
+"""The simpy driver: runs the proxy's flows on the engine's second lane.
+
+Its whole duty: resume with the reply, answer every Send with a response, honour deadlines, close what is
+abandoned, supply the clock. The same flows run unchanged under the other drivers.
+"""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from mesh.messages import Response
+from mesh.proxy.effects import Flow, Send, Sleep, Wait
+from sim.engine import Deadline, Engine
+
+__all__ = ["FlowRun", "Transport"]
+
+INFINITY = float("inf")
+
+
+class Transport(Protocol):
+    """What carries a Send."""
+
+    engine: Engine
+
+    def send(self, effect: Send, run: "FlowRun") -> None:
+        """Send it, and resume ``run`` with the response."""
+        ...
+
+
+class FlowRun:
+    """One flow being run; ``done(response)`` gets its result."""
+
+    __slots__ = ("_send", "_waiting", "done", "flow", "transport")
+
+    def __init__(self, transport: Transport, flow: Flow, done: Callable[[Response], object]) -> None:
+        self.transport = transport
+        self.flow = flow
+        self.done = done
+        self._send = flow.send
+        self._waiting: Deadline | None = None
+
+    def resume(self, value: Any = None) -> None:
+        """Go on with the reply to the last effect."""
+        try:
+            effect = self._send(value)
+        except StopIteration as stop:
+            self.done(stop.value)
+            return
+        kind = type(effect)
+        if kind is Send:
+            self.transport.send(effect, self)  # type: ignore[arg-type]
+        elif kind is Sleep:
+            self.transport.engine.call_at(effect.until, self.resume)  # type: ignore[union-attr]
+        else:
+            self._wait(effect)  # type: ignore[arg-type]
+
+    def _wait(self, effect: Wait) -> None:
+        """Resume with True on the signal, with False at the deadline, whichever is first."""
+        engine = self.transport.engine
+        # Rounded so that equal waits share one FIFO of deadlines whatever the clock shows.
+        length = max(0.0, round(effect.deadline - engine.now, 9)) if effect.deadline < INFINITY else INFINITY
+        expiry = self._waiting = engine.deadline(length, self._expired)
+
+        def fired() -> None:
+            if self._waiting is expiry:
+                self._waiting = None
+                expiry.cancel()
+                engine.call_in(0.0, self.resume, True)
+
+        effect.signal.waiters.append(fired)
+
+    def _expired(self, _: Any) -> None:
+        self._waiting = None
+        self.resume(False)
+
+    def abandon(self) -> None:
+        """Nobody wants the result: the flow's ``finally`` blocks run."""
+        if self._waiting is not None:
+            self._waiting.cancel()
+            self._waiting = None
+        self.flow.close()

@@ -1,0 +1,250 @@
+"""linkerd-proxy: the sidecar container. Binds :class:`mesh.proxy.proxy.Proxy` to a pod's network.
+
+It listens where its environment says, but serves traffic only once identity has certified it: until then
+connections are refused and ``/ready`` answers 503.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from mesh.messages import Certificate, Peer, Request, Response
+from mesh.proxy.admin import Admin
+from mesh.proxy.config import InvalidConfig, ProxyConfig
+from mesh.proxy.destination import Destination
+from mesh.proxy.identity import Identity
+from mesh.proxy.proxy import Proxy
+from sim.cluster.net import Conn, Exchange, Refusal
+from sim.cluster.program import Container
+from sim.programs.http import Stream, serve
+from sim.programs.linkerd.control import ControlClient, Discovery, IdentityLoop
+from sim.programs.linkerd.driver import FlowRun
+from sim.programs.linkerd.transport import Credentials, Hello, ProxyTransport, judge
+from sim.programs.world import World
+
+__all__ = ["LinkerdProxy"]
+
+PREFIX = "LINKERD2_PROXY_"
+SWEEP = 5.0  # seconds between looks for destinations nobody uses; they idle out after that long
+
+
+class LinkerdProxy:
+    """The proxy of one pod."""
+
+    def __init__(self, container: Container, world: World) -> None:
+        self.container = container
+        self.engine = container.engine
+        self.world = world
+        self.discoveries: dict[Destination, Discovery] = {}
+        self.draining = False
+        self.transport: ProxyTransport | None = None
+
+    # -- life ------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Read the configuration, open the admin port, and ask identity for a certificate."""
+        env = self.container.env
+        try:
+            config = ProxyConfig.from_env(
+                env,
+                epoch=self.engine.calendar.epoch,
+                policy_labels=PREFIX + "POLICY_SVC_ADDR" in env,
+                probes=probes(self.container.pod.spec),
+            )
+        except InvalidConfig as error:
+            self.container.log(f"ERROR linkerd_app: Invalid configuration: {error}")
+            self.container.exit(64)
+            return
+        self.config = config
+        self.clock: Callable[[], float] = lambda: self.engine._now
+        name = f"{self.container.pod.namespace}/{self.container.pod.name}"
+        rng = self.engine.stream("balancer", name)
+        self.proxy = Proxy(config, self.clock, rng, self.resolve, self.release)
+        self.life: Identity = self.proxy.identity
+        anchors = env.get(PREFIX + "IDENTITY_TRUST_ANCHORS", "")
+        self.credentials = Credentials(config.identity_name, anchors)
+        self.transport = ProxyTransport(self.container, self.world, self.credentials)
+        self.transport.proxy = self.proxy
+        self.admin = Admin(self.proxy)
+        serve(self.container, config.admin_port, self.answer_admin)
+        self.container.log("INFO linkerd2_proxy::rt: Using single-threaded proxy runtime")
+        self.container.log(f"INFO linkerd2_proxy: Admin interface on 0.0.0.0:{config.admin_port}")
+        self.destination = self._client("DESTINATION")
+        if config.identity_name:
+            loop = IdentityLoop(self, self._client("IDENTITY"))
+            self.engine.process(self._alive(loop.run()))
+        else:
+            self.proxy.certified = True
+            self._listen()
+        self.engine.call_in(SWEEP, self._sweep)
+
+    def _client(self, service: str) -> ControlClient:
+        env = self.container.env
+        return ControlClient(
+            self, env[f"{PREFIX}{service}_SVC_ADDR"], env.get(f"{PREFIX}{service}_SVC_NAME", "")
+        )
+
+    def _alive(self, steps: Any) -> Any:
+        """Run steps only while the container lives."""
+        event = next(steps)
+        while True:
+            value = yield event
+            if not self.container.alive:
+                steps.close()
+                return
+            event = steps.send(value)
+
+    def terminate(self) -> None:
+        """SIGTERM: take no new connections, finish what is in flight, then exit.
+
+        *Differs:* upstream waits for open connections to close, at most 120 s; here for requests in flight.
+        """
+        self.draining = True
+        self.container.log("INFO linkerd_signal: received SIGTERM, starting shutdown")
+        self._drain(None)
+
+    def _drain(self, _: Any) -> None:
+        if not self.container.alive:
+            return
+        if any(conn.pending for conn in self.container.pod.net.conns):
+            self.engine.call_in(0.1, self._drain)
+        else:
+            self.container.exit(0)
+
+    def stopped(self) -> None:
+        """The process is gone: so are its connections and subscriptions."""
+        for discovery in list(self.discoveries.values()):
+            discovery.stop()
+        self.discoveries.clear()
+        if self.transport is not None:
+            self.transport.close()
+
+    # -- identity --------------------------------------------------------------------------------------
+
+    def certified(self, certificate: Certificate) -> None:
+        """Identity issued a certificate: the first one opens the proxy for traffic."""
+        first = self.credentials.certificate is None
+        self.credentials.certificate = certificate
+        self.life.certified(certificate.not_after - self.engine.calendar.epoch, self.engine.now)
+        if first:
+            self.container.log(f"INFO linkerd_app: Certified identity id={self.credentials.name}")
+            self._listen()
+
+    def _listen(self) -> None:
+        net = self.container.pod.net
+        net.listen(self.config.outbound_port, Outbound(self))
+        net.listen(self.config.inbound_port, Inbound(self))
+        self.container.ports += [self.config.outbound_port, self.config.inbound_port]
+        self.container.log(f"INFO linkerd2_proxy: Inbound interface on 0.0.0.0:{self.config.inbound_port}")
+        self.container.log(
+            f"INFO linkerd2_proxy: Outbound interface on 127.0.0.1:{self.config.outbound_port}"
+        )
+
+    # -- discovery -------------------------------------------------------------------------------------
+
+    def resolve(self, destination: Destination) -> None:
+        """The proxy met a destination for the first time: follow it."""
+        self.discoveries[destination] = Discovery(self, self.destination, destination)
+
+    def release(self, destination: Destination) -> None:
+        """The destination idled out."""
+        discovery = self.discoveries.pop(destination, None)
+        if discovery is not None:
+            discovery.stop()
+
+    def forget(self, removed: tuple[tuple[str, int], ...], destination: Destination) -> None:
+        """Endpoints went away: close their connections."""
+        for key in removed:
+            endpoint = destination.endpoints.get(key)
+            if endpoint is not None:
+                self.transport.forget(endpoint.address)
+
+    def _sweep(self, _: Any) -> None:
+        if self.container.alive:
+            self.proxy.sweep(self.engine.now)
+            self.engine.call_in(SWEEP, self._sweep)
+
+    # -- admin -----------------------------------------------------------------------------------------
+
+    def answer_admin(self, request: Request, peer: Peer) -> Response:
+        """The admin port. Inside the simulation ``/metrics`` hands over the registry, not its text."""
+        if request.path == "/metrics" and (request.headers or {}).get("accept") == "application/x-registry":
+            return Response(200, body=self.proxy.registry)
+        return self.admin.answer(request, peer)
+
+
+class Listener:
+    """What both listeners share: replies that may carry streams."""
+
+    def __init__(self, proxy: LinkerdProxy) -> None:
+        self.proxy = proxy
+        self.transport = proxy.transport
+        self.mesh = proxy.proxy
+
+    def reply(self, exchange: Exchange, response: Response) -> None:
+        """Send the flow's result back."""
+        if type(response.body) is Stream:
+            response.body.through(exchange.conn)
+        exchange.reply(response)
+
+
+class Outbound(Listener):
+    """Port 4140: the pod's own connections, redirected here with their original destinations."""
+
+    def accept(self, conn: Conn, hello: Any) -> Any:
+        """Only the pod's own processes come here."""
+        if self.proxy.draining:
+            return Refusal("refused")
+        handle = self.mesh.tcp_src_outbound(conn.original)
+        conn.on_close.append(lambda reason: handle.close())
+        return None
+
+    def serve(self, exchange: Exchange) -> None:
+        """Run the outbound stack."""
+        flow = self.mesh.outbound(exchange.request, exchange.conn.original)
+        FlowRun(self.transport, flow, partial(self.reply, exchange)).resume()
+
+
+class Inbound(Listener):
+    """Port 4143: connections from elsewhere, redirected here; terminates the mesh's TLS."""
+
+    def accept(self, conn: Conn, hello: Any) -> Any:
+        """Check the client's certificate if it presents one, and present ours."""
+        if self.proxy.draining:
+            return Refusal("refused")
+        mine, client_id = self.proxy.credentials, None
+        if isinstance(hello, Hello):
+            if hello.server_name != mine.name:
+                return Refusal("tls")
+            if hello.certificate is not None:
+                engine = self.proxy.engine
+                if judge(hello, hello.name, mine.anchors, engine.calendar.epoch + engine.now):
+                    return Refusal("tls")
+                client_id = hello.name
+        peer = Peer(conn.peer_ip, client_id)
+        port = conn.target[1]
+        conn.state = (peer, port)
+        handle = self.mesh.tcp_src_inbound(peer, port)
+        conn.on_close.append(lambda reason: handle.close())
+        return None if hello is None else Hello("", mine.certificate, mine.name)
+
+    def serve(self, exchange: Exchange) -> None:
+        """Run the inbound stack."""
+        peer, port = exchange.conn.state
+        flow = self.mesh.inbound(exchange.request, peer, port)
+        FlowRun(self.transport, flow, partial(self.reply, exchange)).resume()
+
+
+def probes(spec: dict[str, Any]) -> tuple[tuple[int, str], ...]:
+    """(port, path) of the HTTP probes of a pod's containers, which policy lets kubelets make."""
+    found: list[tuple[int, str]] = []
+    for container in [*spec.get("containers", []), *spec.get("initContainers", [])]:
+        ports = {port.get("name"): port["containerPort"] for port in container.get("ports") or []}
+        for kind in ("livenessProbe", "readinessProbe", "startupProbe"):
+            get = (container.get(kind) or {}).get("httpGet")
+            if get:
+                port = get["port"]
+                found.append(
+                    (int(ports.get(port, port) if isinstance(port, str) else port), get.get("path", "/"))
+                )
+    return tuple(dict.fromkeys(found))
