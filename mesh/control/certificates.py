@@ -6,6 +6,7 @@ certificate depends on its contents alone.
 """
 
 import datetime
+import hashlib
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ __all__ = [
     "make_key",
     "make_leaf",
     "make_root",
+    "make_self_signed",
     "not_after",
     "not_before",
 ]
@@ -129,6 +131,28 @@ def make_leaf(
     return Pair(_sign(builder, load_key(issuer.key_pem)), key_pem(key))
 
 
+def make_self_signed(dns_names: Sequence[str], rng: random.Random, now: float, lifetime_s: float) -> Pair:
+    """A server certificate that vouches for itself, as webhooks use: the certificate is its own CA bundle."""
+    key = make_key(rng)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, dns_names[0])])
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(rng.getrandbits(SERIAL_BITS) | 1)
+        .not_valid_before(_date(now))
+        .not_valid_after(_date(now + lifetime_s))
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_usage(authority=False), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(
+            x509.SubjectAlternativeName([x509.DNSName(known) for known in dns_names]), critical=False
+        )
+    )
+    return Pair(_sign(builder, key), key_pem(key))
+
+
 def certificates(pem: str) -> list[x509.Certificate]:
     """The certificates in a PEM bundle, in order.
 
@@ -149,8 +173,8 @@ def not_after(pem: str) -> float:
 
 
 def fingerprint(pem: str) -> str:
-    """Hex SHA-256 of the first certificate of ``pem`` in DER form."""
-    return certificates(pem)[0].fingerprint(hashes.SHA256()).hex()
+    """Hex SHA-256 of the PEM text itself, as the annotation ``linkerd.io/trust-root-sha256`` has it."""
+    return hashlib.sha256(pem.encode()).hexdigest()
 
 
 def _usage(*, authority: bool) -> x509.KeyUsage:
