@@ -188,7 +188,7 @@ class CertifyRequest:
 
     identity: str
     token: str
-    csr: str
+    csr: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +201,7 @@ class Certificate:
         not_after: Unix seconds.
     """
 
-    leaf: str
-    intermediates: str = ""
+    leaf: bytes
+    intermediates: bytes = b""
     not_after: float = 0.0
     name: str = field(default="")

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import simpy
 
-from mesh.control.certificates import key_pem, make_csr, make_key
+from mesh.control.certificates import key_pem, make_key
+from mesh.control.signing import make_csr
 from mesh.messages import Certificate, CertifyRequest, EndpointUpdate, Profile, Request, Response, fail
 from sim.cluster.net import Conn, Refusal, UnknownName
 from sim.programs.http import Stream
@@ -36,7 +37,9 @@ class ControlClient:
     """
 
     def __init__(self, proxy: "LinkerdProxy", address: str, server_name: str) -> None:
+        assert proxy.transport is not None
         self.proxy = proxy
+        self.transport = proxy.transport
         self.engine = proxy.engine
         self.host, _, port = address.rpartition(":")
         self.port = int(port)
@@ -76,7 +79,7 @@ class ControlClient:
         return settle
 
     def _open(self) -> Steps:
-        net, transport = self.proxy.container.pod.net, self.proxy.transport
+        net, transport = self.proxy.container.pod.net, self.transport
         try:
             ip = net.network.dns.resolve(self.host, self.proxy.container.pod.namespace)[0]
         except UnknownName:
@@ -116,15 +119,20 @@ class IdentityLoop:
             if isinstance(response.body, Certificate):
                 failures = 0
                 self.proxy.certified(response.body)
-                wait = self.proxy.life.next_renewal(self.engine.now)
+                wait = self._renewal()
             elif response.error:
                 failures += 1
                 wait = self.client.backoff(failures)
             else:
                 text = response.grpc_message or f"status {response.status}"
                 self.proxy.container.log(f"WARN linkerd_identity: Failed to obtain identity error={text}")
-                wait = self.proxy.life.next_renewal(self.engine.now)
+                wait = self._renewal()
             yield self.engine.timeout(wait)
+
+    def _renewal(self) -> float:
+        """Seconds until it asks again."""
+        now = self.engine.calendar.epoch + self.engine.now
+        return self.proxy.proxy.identity.next_renewal(now) - now
 
     def _certify(self) -> Steps:
         try:

@@ -4,22 +4,21 @@ It listens where its environment says, but serves traffic only once identity has
 connections are refused and ``/ready`` answers 503.
 """
 
-from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from mesh.messages import Certificate, Peer, Request, Response
-from mesh.proxy.admin import Admin
 from mesh.proxy.config import InvalidConfig, ProxyConfig
 from mesh.proxy.destination import Destination
-from mesh.proxy.identity import Identity
 from mesh.proxy.proxy import Proxy
+from mesh.proxy.transport import Connection
 from sim.cluster.net import Conn, Exchange, Refusal
 from sim.cluster.program import Container
 from sim.programs.http import Stream, serve
 from sim.programs.linkerd.control import ControlClient, Discovery, IdentityLoop
 from sim.programs.linkerd.driver import FlowRun
-from sim.programs.linkerd.transport import Credentials, Hello, ProxyTransport, judge
+from sim.programs.linkerd.transport import Credentials, Hello, ProxyTransport, errno_of, judge
 from sim.programs.world import World
 
 __all__ = ["LinkerdProxy"]
@@ -55,17 +54,13 @@ class LinkerdProxy:
             self.container.log(f"ERROR linkerd_app: Invalid configuration: {error}")
             self.container.exit(64)
             return
+        if not config.pod_ip:
+            config = replace(config, pod_ip=self.container.pod.ip)
         self.config = config
-        self.clock: Callable[[], float] = lambda: self.engine._now
-        name = f"{self.container.pod.namespace}/{self.container.pod.name}"
-        rng = self.engine.stream("balancer", name)
-        self.proxy = Proxy(config, self.clock, rng, self.resolve, self.release)
-        self.life: Identity = self.proxy.identity
+        self.proxy = self._proxy(config)
         anchors = env.get(PREFIX + "IDENTITY_TRUST_ANCHORS", "")
         self.credentials = Credentials(config.identity_name, anchors)
-        self.transport = ProxyTransport(self.container, self.world, self.credentials)
-        self.transport.proxy = self.proxy
-        self.admin = Admin(self.proxy)
+        self.transport = ProxyTransport(self.container, self.world, self.credentials, self.proxy)
         serve(self.container, config.admin_port, self.answer_admin)
         self.container.log("INFO linkerd2_proxy::rt: Using single-threaded proxy runtime")
         self.container.log(f"INFO linkerd2_proxy: Admin interface on 0.0.0.0:{config.admin_port}")
@@ -74,9 +69,13 @@ class LinkerdProxy:
             loop = IdentityLoop(self, self._client("IDENTITY"))
             self.engine.process(self._alive(loop.run()))
         else:
-            self.proxy.certified = True
             self._listen()
         self.engine.call_in(SWEEP, self._sweep)
+
+    def _proxy(self, config: ProxyConfig) -> Proxy:
+        engine, pod = self.engine, self.container.pod
+        rng = engine.stream("balancer", f"{pod.namespace}/{pod.name}")
+        return Proxy(config, lambda: engine._now, rng, self.resolve, self.release)
 
     def _client(self, service: str) -> ControlClient:
         env = self.container.env
@@ -124,16 +123,18 @@ class LinkerdProxy:
     def certified(self, certificate: Certificate) -> None:
         """Identity issued a certificate: the first one opens the proxy for traffic."""
         first = self.credentials.certificate is None
+        if not self.proxy.certify(certificate):
+            return
         self.credentials.certificate = certificate
-        self.life.certified(certificate.not_after - self.engine.calendar.epoch, self.engine.now)
         if first:
             self.container.log(f"INFO linkerd_app: Certified identity id={self.credentials.name}")
             self._listen()
 
     def _listen(self) -> None:
         net = self.container.pod.net
-        net.listen(self.config.outbound_port, Outbound(self))
-        net.listen(self.config.inbound_port, Inbound(self))
+        assert self.transport is not None
+        net.listen(self.config.outbound_port, Outbound(self, self.transport))
+        net.listen(self.config.inbound_port, Inbound(self, self.transport))
         self.container.ports += [self.config.outbound_port, self.config.inbound_port]
         self.container.log(f"INFO linkerd2_proxy: Inbound interface on 0.0.0.0:{self.config.inbound_port}")
         self.container.log(
@@ -156,12 +157,12 @@ class LinkerdProxy:
         """Endpoints went away: close their connections."""
         for key in removed:
             endpoint = destination.endpoints.get(key)
-            if endpoint is not None:
+            if endpoint is not None and self.transport is not None:
                 self.transport.forget(endpoint.address)
 
     def _sweep(self, _: Any) -> None:
         if self.container.alive:
-            self.proxy.sweep(self.engine.now)
+            self.proxy.sweep()
             self.engine.call_in(SWEEP, self._sweep)
 
     # -- admin -----------------------------------------------------------------------------------------
@@ -170,22 +171,35 @@ class LinkerdProxy:
         """The admin port. Inside the simulation ``/metrics`` hands over the registry, not its text."""
         if request.path == "/metrics" and (request.headers or {}).get("accept") == "application/x-registry":
             return Response(200, body=self.proxy.registry)
-        return self.admin.answer(request, peer)
+        return self.proxy.admin(request)
 
 
 class Listener:
-    """What both listeners share: replies that may carry streams."""
+    """What both listeners share: replies that may carry streams, and byte counts."""
 
-    def __init__(self, proxy: LinkerdProxy) -> None:
-        self.proxy = proxy
-        self.transport = proxy.transport
-        self.mesh = proxy.proxy
+    def __init__(self, program: LinkerdProxy, transport: ProxyTransport) -> None:
+        self.program = program
+        self.transport = transport
+        self.proxy = program.proxy
 
     def reply(self, exchange: Exchange, response: Response) -> None:
         """Send the flow's result back."""
+        exchange.conn.state.tcp.written.value += response.size
         if type(response.body) is Stream:
             response.body.through(exchange.conn)
         exchange.reply(response)
+
+
+class Accepted:
+    """What a listener remembers of a connection."""
+
+    __slots__ = ("peer", "port", "tcp")
+
+    def __init__(self, conn: Conn, tcp: Connection, peer: Peer, port: int) -> None:
+        self.tcp = tcp
+        self.peer = peer
+        self.port = port
+        conn.on_close.append(lambda reason: tcp.close(errno_of(reason)))
 
 
 class Outbound(Listener):
@@ -193,15 +207,17 @@ class Outbound(Listener):
 
     def accept(self, conn: Conn, hello: Any) -> Any:
         """Only the pod's own processes come here."""
-        if self.proxy.draining:
+        if self.program.draining:
             return Refusal("refused")
-        handle = self.mesh.tcp_src_outbound(conn.original)
-        conn.on_close.append(lambda reason: handle.close())
+        tcp = self.proxy.tcp_open("outbound", "src", self.proxy.dialled_labels(conn.original))
+        conn.state = Accepted(conn, tcp, Peer(conn.peer_ip, None, "loopback"), conn.original[1])
         return None
 
     def serve(self, exchange: Exchange) -> None:
         """Run the outbound stack."""
-        flow = self.mesh.outbound(exchange.request, exchange.conn.original)
+        request, conn = exchange.request, exchange.conn
+        conn.state.tcp.read.value += request.size
+        flow = self.proxy.outbound(request, conn.original)
         FlowRun(self.transport, flow, partial(self.reply, exchange)).resume()
 
 
@@ -210,28 +226,27 @@ class Inbound(Listener):
 
     def accept(self, conn: Conn, hello: Any) -> Any:
         """Check the client's certificate if it presents one, and present ours."""
-        if self.proxy.draining:
+        if self.program.draining:
             return Refusal("refused")
-        mine, client_id = self.proxy.credentials, None
+        mine, client_id = self.program.credentials, None
         if isinstance(hello, Hello):
             if hello.server_name != mine.name:
                 return Refusal("tls")
             if hello.certificate is not None:
-                engine = self.proxy.engine
+                engine = self.program.engine
                 if judge(hello, hello.name, mine.anchors, engine.calendar.epoch + engine.now):
                     return Refusal("tls")
                 client_id = hello.name
-        peer = Peer(conn.peer_ip, client_id)
-        port = conn.target[1]
-        conn.state = (peer, port)
-        handle = self.mesh.tcp_src_inbound(peer, port)
-        conn.on_close.append(lambda reason: handle.close())
+        peer, port = Peer(conn.peer_ip, client_id), conn.target[1]
+        tcp = self.proxy.tcp_open("inbound", "src", self.proxy.accepted_labels(peer, port))
+        conn.state = Accepted(conn, tcp, peer, port)
         return None if hello is None else Hello("", mine.certificate, mine.name)
 
     def serve(self, exchange: Exchange) -> None:
         """Run the inbound stack."""
-        peer, port = exchange.conn.state
-        flow = self.mesh.inbound(exchange.request, peer, port)
+        request, accepted = exchange.request, exchange.conn.state
+        accepted.tcp.read.value += request.size
+        flow = self.proxy.inbound(request, accepted.peer, accepted.port)
         FlowRun(self.transport, flow, partial(self.reply, exchange)).resume()
 
 

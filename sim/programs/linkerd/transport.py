@@ -2,21 +2,21 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from mesh.control.certificates import verify
-from mesh.messages import Address, Certificate, Request, Response, fail
+from mesh.control.verification import verify
+from mesh.messages import Address, Certificate, Response, fail
+from mesh.proxy.destination import Destination
 from mesh.proxy.effects import Send
 from mesh.proxy.endpoint import Endpoint, Local
+from mesh.proxy.proxy import Proxy
+from mesh.proxy.transport import Connection
 from sim.cluster.net import Conn, Exchange, Refusal
 from sim.cluster.program import Container
 from sim.engine import Deadline
 from sim.programs.http import outcome_of
 from sim.programs.linkerd.driver import FlowRun
 from sim.programs.world import World
-
-if TYPE_CHECKING:
-    from mesh.proxy.proxy import Proxy
 
 __all__ = ["Credentials", "Hello", "ProxyTransport"]
 
@@ -35,7 +35,7 @@ class Credentials:
     """
 
     name: str
-    anchors: bytes
+    anchors: str
     certificate: Certificate | None = None
 
 
@@ -54,7 +54,7 @@ class Hello:
     name: str
 
 
-def judge(hello: Hello, expected: str, anchors: bytes, now: float) -> str:
+def judge(hello: Hello, expected: str, anchors: str, now: float) -> str:
     """Why the other side's certificate is refused; empty if it is good."""
     certificate = hello.certificate
     if certificate is None:
@@ -65,10 +65,11 @@ def judge(hello: Hello, expected: str, anchors: bytes, now: float) -> str:
 class Attempt:
     """One Send on its way."""
 
-    __slots__ = ("exchange", "expiry", "link", "run", "send", "start", "tls", "transport")
+    __slots__ = ("channel", "exchange", "expiry", "link", "run", "send", "start", "tls", "transport")
 
     def __init__(self, transport: "ProxyTransport", send: Send, run: FlowRun) -> None:
         self.transport = transport
+        self.channel: Channel
         self.send = send
         self.run: FlowRun | None = run
         self.start = transport.engine._now
@@ -93,12 +94,15 @@ class Attempt:
             request.context.tries += 1
             self.link = transport.link_to(conn)
             self.tls = 0 if conn.answer is None else 1
+        self.channel.tcp.written.value += request.size
         self.exchange = conn.send(request, self.answered, transport.work())
 
     def answered(self, response: Any) -> None:
         """The reply came, or the connection broke."""
         if type(response) is Refusal:
             response = fail(response.error)
+        else:
+            self.channel.tcp.read.value += response.size
         self.finish(response)
 
     def expired(self, _: Any) -> None:
@@ -148,7 +152,7 @@ class Channel:
         self.conn: Conn | None = None
         self.opening = False
         self.waiting: list[Callable[[Conn | Refusal], object]] = []
-        self.tcp: Any = None
+        self.tcp: Connection
 
 
 class ProxyTransport:
@@ -158,15 +162,15 @@ class ProxyTransport:
     HTTP/1 to an unmeshed endpoint shares one connection where upstream pools several.
     """
 
-    def __init__(self, container: Container, world: World, credentials: Credentials) -> None:
+    def __init__(self, container: Container, world: World, credentials: Credentials, proxy: Proxy) -> None:
         self.container = container
+        self.proxy = proxy
         self.engine = container.engine
         self.net = container.pod.net
         self.user = container.user
         self.tables = world.tables
         self.credentials = credentials
         self.channels: dict[Address | int, Channel] = {}
-        self.proxy: Proxy
         self._links: dict[str, int] = {}
         cost = world.cost
         self._latency = cost.latency
@@ -202,6 +206,7 @@ class ProxyTransport:
         channel = self.channels.get(key)
         if channel is None:
             channel = self.channels[key] = Channel()
+        attempt.channel = channel
         conn = channel.conn
         if conn is not None and not conn.closed:
             attempt.dispatch(conn)
@@ -217,8 +222,8 @@ class ProxyTransport:
             if isinstance(conn, Conn):
                 conn.user_timeout = CLIENT_USER_TIMEOUT
                 channel.conn = conn
-                handle = channel.tcp = self.proxy.tcp_dst(endpoint)
-                conn.on_close.append(lambda reason: handle.close(errno_of(reason)))
+                tcp = channel.tcp = self._tcp(endpoint)
+                conn.on_close.append(lambda reason: tcp.close(errno_of(reason)))
             waiting, channel.waiting = channel.waiting, []
             for waiter in waiting:
                 waiter(conn)
@@ -232,6 +237,21 @@ class ProxyTransport:
             self.net.dial(address.ip, address.port, opened, user=self.user, timeout=timeout)
         else:
             self.dial_tls(address.ip, address.port, address.identity, opened, timeout)
+
+    def _tcp(self, endpoint: Endpoint) -> Connection:
+        """The metrics of a connection just made."""
+        direction, destination = "inbound", None
+        if not isinstance(endpoint, Local):
+            direction, destination = "outbound", self._destination(endpoint)
+        labels = self.proxy.connected_labels(destination, endpoint)
+        return self.proxy.tcp_open(direction, "dst", labels)
+
+    def _destination(self, endpoint: Endpoint) -> Destination | None:
+        """Whose endpoint it is."""
+        for destination in self.proxy.destinations.values():
+            if endpoint in destination.endpoints.values():
+                return destination
+        return None
 
     def dial_tls(
         self,
@@ -286,8 +306,3 @@ class ProxyTransport:
 def errno_of(reason: str) -> str:
     """The ``errno`` label of a closed connection."""
     return {"reset": "ECONNRESET", "unreachable": "ETIMEDOUT"}.get(reason, "")
-
-
-def local_request(method: str, authority: str, path: str, body: Any = None) -> Request:
-    """A request of the proxy's own, to the control plane."""
-    return Request(method, authority, path, body=body, grpc=True)
