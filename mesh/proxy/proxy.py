@@ -1,0 +1,226 @@
+"""The proxy: one pod's data plane. Makes the flows that a driver runs."""
+
+import random
+from collections.abc import Callable
+
+from mesh.messages import Certificate, Peer, Request, Response
+from mesh.proxy.admin import answer
+from mesh.proxy.config import ProxyConfig
+from mesh.proxy.destination import Destination
+from mesh.proxy.effects import Flow
+from mesh.proxy.endpoint import Endpoint
+from mesh.proxy.identity import Identity
+from mesh.proxy.labels import LOOPBACK, accepted_tls, outbound_endpoint, target
+from mesh.proxy.layers import Layer
+from mesh.proxy.metrics import Labels, Registry
+from mesh.proxy.policy import ServerPolicy, default_policy
+from mesh.proxy.stack import Shared, describe, inbound
+from mesh.proxy.tap import Match, TapSession
+from mesh.proxy.transport import Connection
+
+__all__ = ["Proxy"]
+
+INFINITY = float("inf")
+
+
+class Proxy:
+    """One sidecar's data plane, without clock, sockets or luck of its own.
+
+    Args:
+        config: what it was told at its start.
+        clock: seconds, never running backwards.
+        rng: for the balancer's picks and back-off.
+        resolve: called once for each destination in use; the caller subscribes to the control plane and
+            tells the destination what it learns.
+        release: called when a destination has not been used for a while; the subscription may end.
+        full: build stacks with every layer, for tests.
+
+    Attributes:
+        registry: its metrics.
+        identity: its certificate.
+    """
+
+    def __init__(
+        self,
+        config: ProxyConfig,
+        clock: Callable[[], float],
+        rng: random.Random,
+        resolve: Callable[[Destination], object],
+        release: Callable[[Destination], object],
+        *,
+        full: bool = False,
+    ) -> None:
+        self.config = config
+        self.clock = clock
+        self.resolve = resolve
+        self.release = release
+        self.registry = Registry()
+        self.registry.gauge("process_start_time_seconds").set(config.epoch + clock())
+        self.identity = Identity(self.registry, config.min_refresh, config.max_refresh)
+        self.destinations: dict[tuple[str, tuple[str, int]], Destination] = {}
+        self._shared = Shared(config, clock, rng, self.registry, full=full)
+        self._clients: dict[tuple[int, bool, str], Layer] = {}
+        self._policies: dict[int, ServerPolicy] = {}
+        # Ports whose policy depends on addresses, so that stacks cannot be shared between them.
+        self._by_address: set[int] = set()
+        self._idle = config.outbound_idle
+
+    # -- requests --------------------------------------------------------------------------------------
+
+    def outbound(self, request: Request, target: tuple[str, int]) -> Flow:
+        """The flow of a request of the application, which dialled ``target``.
+
+        The flow yields effects and returns the response. The request belongs to it: layers may replace its
+        headers.
+        """
+        destination = self.destinations.get((request.authority, target))
+        if destination is None or (
+            # An idle cache would have dropped it by now.
+            self.clock() - destination.pool.used >= self._idle and not destination.pool.busy
+        ):
+            destination = self._discover(request, target)
+        return destination.stack(request, INFINITY)
+
+    def inbound(self, request: Request, peer: Peer, port: int) -> Flow:
+        """The flow of a request from ``peer`` for a port of the application."""
+        client = peer.client_id or peer.no_tls_reason
+        if port in self._by_address:
+            client = f"{client} {peer.ip}"
+        stack = self._clients.get((port, request.grpc, client))
+        if stack is None:
+            stack = self._admit(request, peer, port)
+        return stack(request, INFINITY)
+
+    def admin(self, request: Request) -> Response:
+        """The answer to a request on the admin port."""
+        return answer(self, request)
+
+    # -- outbound destinations -------------------------------------------------------------------------
+
+    def _discover(self, request: Request, target: tuple[str, int]) -> Destination:
+        """A destination for a request that has none, after dropping those that nobody uses."""
+        self.sweep()
+        made = Destination(request.authority, target, self._shared, http2=request.grpc)
+        self.destinations[request.authority, target] = made
+        self.resolve(made)
+        return made
+
+    def sweep(self) -> None:
+        """Drop destinations that have been idle for their time. Drivers call it now and then."""
+        now = self.clock()
+        for key, destination in list(self.destinations.items()):
+            if destination.idle(now):
+                del self.destinations[key]
+                self.release(destination)
+
+    def next_expiry(self) -> float:
+        """When :meth:`sweep` may first find something to drop (seconds); infinity without destinations."""
+        used = (each.pool.used for each in self.destinations.values())
+        return min(used, default=INFINITY) + self._idle
+
+    def describe(self, destination: Destination) -> str:
+        """The stack of a destination as text, with the reason for each layer's place."""
+        return describe(self._shared, destination)
+
+    # -- inbound policy --------------------------------------------------------------------------------
+
+    def policy(self, port: int) -> ServerPolicy | None:
+        """The policy of a port; None in editions without policy."""
+        config = self.config
+        if not config.policy_labels:
+            return None
+        found = self._policies.get(port)
+        if found is None:
+            probes = tuple(path for probed, path in config.probes if probed == port)
+            found = default_policy(
+                config.default_policy,
+                config.cluster_networks,
+                localhost=config.policy_from_controller,
+                probes=probes,
+            )
+            self._policies[port] = found
+        return found
+
+    def set_policy(self, port: int, policy: ServerPolicy | None) -> None:
+        """The control plane's policy of a port, from the next request on; None for the default."""
+        if policy is None:
+            self._policies.pop(port, None)
+        else:
+            self._policies[port] = policy
+        for key in [key for key in self._clients if key[0] == port]:
+            del self._clients[key]
+        self._by_address.discard(port)
+
+    def _admit(self, request: Request, peer: Peer, port: int) -> Layer:
+        """The stack of a kind of client seen for the first time."""
+        policy = self.policy(port)
+        client = peer.client_id or peer.no_tls_reason
+        if policy is not None and policy.asks_addresses:
+            self._by_address.add(port)
+            client = f"{client} {peer.ip}"
+        stack = inbound(self._shared, port, request.grpc, peer, policy)
+        self._clients[port, request.grpc, client] = stack
+        return stack
+
+    # -- identity --------------------------------------------------------------------------------------
+
+    @property
+    def certified(self) -> bool:
+        """Whether it is ready: certified once, or without identity at all."""
+        return self.identity.latched or not self.config.identity
+
+    def certify(self, certificate: Certificate) -> bool:
+        """A certificate was issued; False if it had expired already."""
+        return self.identity.certified(certificate, self.config.epoch + self.clock())
+
+    # -- connections and taps --------------------------------------------------------------------------
+
+    def tcp_open(self, direction: str, peer: str, labels: Labels = ()) -> Connection:
+        """A connection was opened.
+
+        Args:
+            direction: ``inbound`` or ``outbound``.
+            peer: ``src`` for one that was accepted, ``dst`` for one that was made.
+            labels: the rest, from :meth:`accepted_labels` or :meth:`connected_labels`.
+        """
+        return Connection(self.registry, (("direction", direction), ("peer", peer), *labels))
+
+    def accepted_labels(self, peer: Peer, port: int) -> Labels:
+        """Labels of a connection that was accepted for a port of the application."""
+        labels = (*self._here(port), *accepted_tls(peer, self.config.identity))
+        policy = self.policy(port)
+        if policy is None:
+            return labels
+        meta = policy.meta
+        return (
+            *labels,
+            *(("srv_group", meta.group), ("srv_kind", meta.kind), ("srv_name", meta.name)),
+            ("srv_port", str(port)),
+        )
+
+    def dialled_labels(self, address: tuple[str, int]) -> Labels:
+        """Labels of a connection that the application made to ``address``."""
+        return (*target(*address), *LOOPBACK)
+
+    def connected_labels(self, destination: Destination | None, endpoint: Endpoint) -> Labels:
+        """Labels of a connection made to an endpoint; None for one to the application."""
+        if destination is None:
+            return LOOPBACK
+        labels = outbound_endpoint(
+            destination.name, endpoint.address, destination.labels, self.config.identity
+        )
+        return labels[1:]  # the direction comes first in any case
+
+    def tap(self, match: Match, limit: int) -> TapSession:
+        """Watch up to ``limit`` requests that match.
+
+        Raises:
+            InvalidTap: the limit is below 1.
+        """
+        taps = self._shared.taps
+        session = TapSession(match, limit, lambda done: taps.remove(done) if done in taps else None)
+        taps.append(session)
+        return session
+
+    def _here(self, port: int) -> Labels:
+        return target(self.config.pod_ip or "127.0.0.1", port)
