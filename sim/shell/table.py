@@ -1,0 +1,65 @@
+"""The commands of the sandbox's shell, by name: where each lives. Modules are imported when first used."""
+
+from difflib import get_close_matches
+from types import MappingProxyType
+
+__all__ = ["COMMANDS", "nearest"]
+
+TEXT = ("cat", "echo", "grep", "head", "tail", "wc", "sort", "tee")
+SESSION = (
+    "cd",
+    "clear",
+    "date",
+    "env",
+    "exit",
+    "export",
+    "false",
+    "help",
+    "history",
+    "jobs",
+    "kill",
+    "ls",
+    "printenv",
+    "pwd",
+    "rm",
+    "set",
+    "sh",
+    "sleep",
+    "true",
+    "unset",
+    "wait",
+    "watch",
+)
+
+COMMANDS = MappingProxyType(
+    {
+        **{name: f"sim.shell.text:{name}" for name in TEXT},
+        **{name: f"sim.shell.commands:{name}_" for name in SESSION},
+        ":": "sim.shell.commands:true_",
+        "bash": "sim.shell.commands:sh_",
+        "curl": "sim.shell.curl:curl",
+        "fault": "sim.shell.fault:fault",
+        "kubectl": "sim.shell.kubectl:kubectl",
+        "linkerd": "sim.shell.linkerd:linkerd",
+    }
+)
+
+# What people type that is not here, and what to do instead.
+INSTEAD = MappingProxyType(
+    {
+        "helm": "`linkerd install` and `kubectl apply` do what is needed",
+        "k": "kubectl",
+        "nano": "write a file with cat <<EOF > NAME",
+        "vi": "write a file with cat <<EOF > NAME",
+        "vim": "write a file with cat <<EOF > NAME",
+        "wget": "curl",
+    }
+)
+
+
+def nearest(name: str) -> str:
+    """``; did you mean …?`` for the command nearest to ``name``, or nothing."""
+    if name in INSTEAD:
+        return f"; instead: {INSTEAD[name]}"
+    found = get_close_matches(name[:40].lower(), COMMANDS, n=1, cutoff=0.7)
+    return f"; did you mean {found[0]}?" if found else "; `help` lists what there is"
