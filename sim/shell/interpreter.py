@@ -5,24 +5,15 @@ output ends the pipe with its status; a script stops at its first failing line (
 """
 
 from collections.abc import Callable, Iterable
-from fnmatch import fnmatchcase
 from importlib import import_module
 
 from mesh.cli.console import Result
+from sim.shell.channels import Channels
 from sim.shell.context import Command, Context, Host
+from sim.shell.expansion import Expansion
 from sim.shell.files import FileRefused
 from sim.shell.parser import parse
-from sim.shell.syntax import (
-    Literal,
-    Pipeline,
-    Redirect,
-    ShellError,
-    SimpleCommand,
-    Statement,
-    Substitution,
-    Variable,
-    Word,
-)
+from sim.shell.syntax import Pipeline, ShellError, SimpleCommand, Statement
 from sim.shell.table import COMMANDS, nearest
 
 __all__ = ["Exit", "Interpreter", "Write"]
@@ -30,9 +21,7 @@ __all__ = ["Exit", "Interpreter", "Write"]
 Write = Callable[[int, str], object]  # channel (1 output, 2 errors), text
 MAX_STATEMENTS = 10_000  # one call may run
 MAX_DEPTH = 8  # sh inside sh, watch inside watch
-MAX_WORDS = 1_000_000  # characters all words of a command may expand to
 MAX_OUTPUT = 64_000_000  # characters one call may print
-WILDCARDS = frozenset("*?[")
 
 
 class Exit(Exception):
@@ -231,125 +220,3 @@ def known(name: str) -> str:
         return short
     shown = name if len(name) <= 60 else name[:57] + "..."
     raise ShellError(f"command not found: {shown}{nearest(name)}")
-
-
-class Expansion:
-    """Words of one command to text, with a limit on how much."""
-
-    def __init__(self, shell: Interpreter) -> None:
-        self.shell = shell
-        self.left = MAX_WORDS
-        self.status = 0
-
-    def _value(self, part: Literal | Variable | Substitution) -> str:
-        if isinstance(part, Literal):
-            value = part.text
-        elif isinstance(part, Substitution):
-            value, self.status = self.shell.substitute(part.script)
-        elif part.name == "?":
-            value = str(self.shell.status)
-        else:
-            found = self.shell.host.environ.get(part.name)
-            if found is None and self.shell.nounset:
-                raise ShellError(f"{part.name}: unbound variable")
-            value = found or ""
-        self.left -= len(value)
-        if self.left < 0:
-            raise ShellError(f"the command's words are longer than {MAX_WORDS:,} characters")
-        return value
-
-    def text(self, word: Word) -> str:
-        """The word as one text: assignments and redirections do not split."""
-        return "".join(map(self._value, word.parts))
-
-    def fields(self, word: Word) -> list[str]:
-        """The word's fields: unquoted values are split at white space.
-
-        Raises:
-            ShellError: it is a wildcard that matches files, which this shell does not expand.
-        """
-        done: list[str] = []
-        current: str | None = None
-        for part in word.parts:
-            value = self._value(part)
-            if isinstance(part, Literal) or part.quoted:
-                current = (current or "") + value
-                continue
-            pieces = value.split()
-            if pieces and current is not None and not value[0].isspace():
-                pieces[0] = current + pieces[0]
-                current = None
-            if current is not None and value:
-                done.append(current)
-                current = None
-            if pieces:
-                done += pieces[:-1] if not value[-1].isspace() else pieces
-                current = pieces[-1] if not value[-1].isspace() else None
-        if current is not None:
-            done.append(current)
-        self._refuse_wildcards(word)
-        return done
-
-    def _refuse_wildcards(self, word: Word) -> None:
-        """A wildcard that matches nothing stands for itself, as in any shell; others are refused."""
-        bare = [part.text for part in word.parts if isinstance(part, Literal) and not part.quoted]
-        if not any(WILDCARDS.intersection(text) for text in bare):
-            return
-        pattern = "".join(
-            part.text
-            if isinstance(part, Literal) and not part.quoted
-            else "".join(f"[{char}]" if char in WILDCARDS else char for char in self._value(part))
-            for part in word.parts
-        )
-        if len(pattern) > 255 or pattern.count("*") > 8:
-            return
-        files = self.shell.host.files
-        if any(fnmatchcase(name, pattern) for name in {*files.names(), *files.listdir()}):
-            raise ShellError(f"a wildcard ({pattern}) is not supported here: name the files")
-
-
-class Channels:
-    """Where a command's input comes from and its output goes.
-
-    Raises:
-        OSError: a file cannot be read or written; nothing has happened then.
-    """
-
-    def __init__(self, redirects: Iterable[Redirect], expansion: Expansion, stdin: str) -> None:
-        self.files = expansion.shell.host.files
-        self.stdin = stdin
-        self.targets: dict[int, str | int] = {1: 1, 2: 2}  # a file's name, or a channel
-        self.appends: dict[str, bool] = {}
-        for redirect in redirects:
-            self._set(redirect, expansion.text(redirect.target))
-
-    def _set(self, redirect: Redirect, target: str) -> None:
-        if redirect.operator == "<":
-            self.stdin = self.files.read(target) if target != "/dev/stdin" else self.stdin
-        elif redirect.operator == "<<":
-            self.stdin = target
-        elif redirect.operator == "&":
-            self.targets[redirect.channel] = self.targets[int(target)]
-        elif target in ("/dev/stdout", "/dev/stderr"):
-            self.targets[redirect.channel] = 1 if target == "/dev/stdout" else 2
-        else:
-            self.files.check(target)
-            self.targets[redirect.channel] = target
-            self.appends[target] = redirect.operator == ">>"
-
-    def deliver(self, result: Result) -> Result:
-        """Write what goes to files; return the rest."""
-        kept: dict[int, str] = {1: "", 2: ""}
-        texts: dict[str, str] = dict.fromkeys(self.appends, "")
-        for channel, text in ((1, result.stdout), (2, result.stderr)):
-            target = self.targets[channel]
-            if isinstance(target, int):
-                kept[target] += text
-            else:
-                texts[target] += text
-        for name, text in texts.items():
-            try:
-                self.files.write(name, text, append=self.appends[name])
-            except FileRefused as problem:
-                return Result(kept[1], f"{kept[2]}meshdojo: {problem}\n", 1)
-        return Result(kept[1], kept[2], result.status)

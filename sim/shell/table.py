@@ -33,14 +33,14 @@ SESSION = (
 
 COMMANDS = MappingProxyType(
     {
-        **{name: f"sim.shell.text:{name}" for name in TEXT},
-        **{name: f"sim.shell.commands:{name}_" for name in SESSION},
-        ":": "sim.shell.commands:true_",
-        "bash": "sim.shell.commands:sh_",
-        "curl": "sim.shell.curl:curl",
-        "fault": "sim.shell.fault:fault",
+        **{name: f"sim.shell.commands.text:{name}" for name in TEXT},
+        **{name: f"sim.shell.commands.session:{name}_" for name in SESSION},
+        ":": "sim.shell.commands.session:true_",
+        "bash": "sim.shell.commands.session:sh_",
+        "curl": "sim.shell.commands.curl:curl",
+        "fault": "sim.shell.commands.fault:fault",
         "kubectl": "sim.shell.kubectl:kubectl",
-        "linkerd": "sim.shell.linkerd:linkerd",
+        "linkerd": "sim.shell.commands.linkerd:linkerd",
     }
 )
 

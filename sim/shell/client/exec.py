@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from mesh.cli.console import Result
 from sim.cluster.net import UnknownName
-from sim.shell import curl as curling
+from sim.shell.commands import curl as curling
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import simpy
 
     from sim.cluster.program import Container, HttpReply
-    from sim.shell.pods import Pods
+    from sim.shell.client.pods import Pods
 
 __all__ = ["Exec"]
 

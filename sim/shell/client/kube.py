@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from mesh.cli.kube import Obj
 from sim.cluster.api.objects import clone
-from sim.shell.pods import Pods
+from sim.shell.client.pods import Pods
 
 if TYPE_CHECKING:
     import simpy

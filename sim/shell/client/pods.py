@@ -4,8 +4,8 @@ from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any
 
 from mesh.cli.kube import KubeError, Reply
-from sim.shell.access import PATIENCE, Access
-from sim.shell.exec import Exec
+from sim.shell.client.access import PATIENCE, Access
+from sim.shell.client.exec import Exec
 from sim.shell.jobs import Forward
 
 if TYPE_CHECKING:

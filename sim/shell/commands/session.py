@@ -2,8 +2,8 @@
 
 import re
 
+from sim.shell.commands.text import options
 from sim.shell.context import Context, Result, error
-from sim.shell.text import options
 
 __all__ = ["seconds"]
 

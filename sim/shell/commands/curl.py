@@ -24,8 +24,8 @@ SHORT = "sSLvkfiIgGo:OX:d:H:w:m:A:u:e:b:"
 LONG = [
     "silent", "show-error", "location", "verbose", "insecure", "fail", "include", "head", "globoff", "get",
     "output=", "remote-name", "request=", "data=", "data-raw=", "data-binary=", "json=", "header=",
-    "write-out=", "max-time=", "connect-timeout=", "user-agent=", "proto=", "tlsv1.2", "compressed", "http1.1", "http2",
-    "no-progress-meter", "url=",
+    "write-out=", "max-time=", "connect-timeout=", "user-agent=", "proto=", "tlsv1.2", "compressed",
+    "http1.1", "http2", "no-progress-meter", "url=",
 ]  # fmt: skip
 NAMES = {
     "-s": "silent", "-S": "show-error", "-L": "location", "-v": "verbose", "-k": "insecure", "-f": "fail",
