@@ -1,0 +1,1 @@
+"""Experiments: running scenarios, their results, figures and analytic models."""
