@@ -1,0 +1,1 @@
+"""Who may do what: roles, bindings, and the reviews that answer such questions."""

@@ -1,0 +1,1 @@
+"""What kinds consist of: known fields, defaults, allocated values and rules."""
