@@ -11,7 +11,8 @@ from mesh.proxy.endpoint import Endpoint, Forward
 from mesh.proxy.metrics import Labels
 from mesh.proxy.pool import Pool
 from mesh.proxy.profile import Routes
-from mesh.proxy.stack import Shared, endpoint_stack, outbound
+from mesh.proxy.sites.shared import Shared
+from mesh.proxy.stack import endpoint_stack, outbound
 
 __all__ = ["Destination"]
 

@@ -257,7 +257,7 @@ class Registry:
 
     def expose(self) -> str:
         """The text that ``/metrics`` answers with."""
-        from mesh.proxy.exposition import text
+        from mesh.proxy.telemetry.exposition import text
 
         return text(self)
 

@@ -15,6 +15,7 @@ __all__ = [
     "Authorization",
     "InboundRoute",
     "Network",
+    "RateLimit",
     "Reference",
     "RouteMatch",
     "ServerPolicy",
@@ -81,11 +82,7 @@ class Authentication:
     suffixes: tuple[str, ...] = ()
 
     def accepts(self, peer: Peer) -> bool:
-        """Whether ``peer`` proves it.
-
-        *Differs:* a :class:`Peer` cannot tell a TLS client without identity from one without TLS, so such
-        a client counts as one without TLS.
-        """
+        """Whether ``peer`` proves it. A client over mesh TLS without a certificate has an empty identity."""
         client = peer.client_id
         if not self.tls:
             return True
@@ -93,7 +90,7 @@ class Authentication:
             return False
         if not self.identified or client in self.identities:
             return True
-        if client.startswith("spiffe://"):
+        if not client or client.startswith("spiffe://"):
             return False
         return any(not suffix or client.endswith("." + suffix) for suffix in self.suffixes)
 
@@ -157,6 +154,22 @@ class InboundRoute:
 
 
 @dataclass(frozen=True, slots=True)
+class RateLimit:
+    """Requests a second that one proxy lets through.
+
+    Attributes:
+        total: for everyone together; 0 for no limit.
+        identity: for each client identity; 0 for no limit.
+        overrides: (identities, requests a second), instead of ``identity`` for those.
+    """
+
+    meta: Reference
+    total: int = 0
+    identity: int = 0
+    overrides: tuple[tuple[tuple[str, ...], int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ServerPolicy:
     """The policy of one port.
 
@@ -164,11 +177,13 @@ class ServerPolicy:
         meta: the Server, or the default policy that stands for one.
         authorizations: of the server; they hold on every route.
         routes: the best match decides, the first of equals; none matching is a 404.
+        rate_limit: what is left to those who were let in.
     """
 
     meta: Reference
     authorizations: tuple[Authorization, ...] = ()
     routes: tuple[InboundRoute, ...] = (InboundRoute(Reference()),)
+    rate_limit: RateLimit | None = None
 
     def route(self, method: str, path: str) -> InboundRoute | None:
         """The route of a request; None when there is none."""

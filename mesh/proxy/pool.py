@@ -5,9 +5,9 @@
 
 import random
 
+from mesh.proxy.atoms.failfast import FailFast, QueueInput
 from mesh.proxy.effects import Signal
 from mesh.proxy.endpoint import Endpoint
-from mesh.proxy.failfast import FailFast, QueueInput
 
 __all__ = ["Pool"]
 

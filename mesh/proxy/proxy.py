@@ -10,12 +10,14 @@ from mesh.proxy.destination import Destination
 from mesh.proxy.effects import Flow
 from mesh.proxy.endpoint import Endpoint
 from mesh.proxy.identity import Identity
-from mesh.proxy.labels import LOOPBACK, accepted_tls, outbound_endpoint, target
 from mesh.proxy.layers import Layer
+from mesh.proxy.layers.limit import LocalRateLimit
 from mesh.proxy.metrics import Labels, Registry
 from mesh.proxy.policy import ServerPolicy, default_policy
-from mesh.proxy.stack import Shared, describe, inbound
+from mesh.proxy.sites.shared import Shared
+from mesh.proxy.stack import describe, inbound
 from mesh.proxy.tap import Match, TapSession
+from mesh.proxy.telemetry.labels import LOOPBACK, accepted_tls, outbound_endpoint, target
 from mesh.proxy.transport import Connection
 
 __all__ = ["Proxy"]
@@ -61,6 +63,7 @@ class Proxy:
         self._shared = Shared(config, clock, rng, self.registry, full=full)
         self._clients: dict[tuple[int, bool, str], Layer] = {}
         self._policies: dict[int, ServerPolicy] = {}
+        self._limiters: dict[int, LocalRateLimit] = {}
         # Ports whose policy depends on addresses, so that stacks cannot be shared between them.
         self._by_address: set[int] = set()
         self._idle = config.outbound_idle
@@ -83,7 +86,7 @@ class Proxy:
 
     def inbound(self, request: Request, peer: Peer, port: int) -> Flow:
         """The flow of a request from ``peer`` for a port of the application."""
-        client = peer.client_id or peer.no_tls_reason
+        client = peer.no_tls_reason if peer.client_id is None else peer.client_id
         if port in self._by_address:
             client = f"{client} {peer.ip}"
         stack = self._clients.get((port, request.grpc, client))
@@ -142,11 +145,20 @@ class Proxy:
         return found
 
     def set_policy(self, port: int, policy: ServerPolicy | None) -> None:
-        """The control plane's policy of a port, from the next request on; None for the default."""
+        """The control plane's policy of a port, from the next request on; None for the default.
+
+        Rate limits start afresh only if they changed.
+        """
         if policy is None:
             self._policies.pop(port, None)
         else:
             self._policies[port] = policy
+        rule = policy.rate_limit if policy is not None else None
+        limiter = self._limiters.get(port)
+        if limiter is not None and limiter.rule != rule:
+            del self._limiters[port]
+        if rule is not None and port not in self._limiters:
+            self._limiters[port] = LocalRateLimit(rule)
         for key in [key for key in self._clients if key[0] == port]:
             del self._clients[key]
         self._by_address.discard(port)
@@ -154,11 +166,11 @@ class Proxy:
     def _admit(self, request: Request, peer: Peer, port: int) -> Layer:
         """The stack of a kind of client seen for the first time."""
         policy = self.policy(port)
-        client = peer.client_id or peer.no_tls_reason
+        client = peer.no_tls_reason if peer.client_id is None else peer.client_id
         if policy is not None and policy.asks_addresses:
             self._by_address.add(port)
             client = f"{client} {peer.ip}"
-        stack = inbound(self._shared, port, request.grpc, peer, policy)
+        stack = inbound(self._shared, port, request.grpc, peer, policy, self._limiters.get(port))
         self._clients[port, request.grpc, client] = stack
         return stack
 

@@ -8,11 +8,11 @@ from collections.abc import Callable
 
 from mesh.messages import Peer, Request
 from mesh.proxy.effects import Flow
-from mesh.proxy.labels import reference
 from mesh.proxy.layers import Layer
 from mesh.proxy.layers.rescue import refuse
 from mesh.proxy.metrics import Counter, Labels, Registry
 from mesh.proxy.policy import InboundRoute, ServerPolicy
+from mesh.proxy.telemetry.labels import reference
 
 __all__ = ["Authorize"]
 

@@ -8,9 +8,9 @@ from collections.abc import Callable, Generator
 
 from mesh.messages import Request, Response, fail
 from mesh.proxy.atoms.classify import Classifier
+from mesh.proxy.atoms.failfast import QueueInput
 from mesh.proxy.atoms.p2c import choose
 from mesh.proxy.effects import Effect, Flow, Wait
-from mesh.proxy.failfast import QueueInput
 from mesh.proxy.layers.client import UNCONNECTED
 from mesh.proxy.pool import Pool
 

@@ -22,9 +22,9 @@ class Identify:
 
     def __init__(self, following: Layer, client_id: str | None) -> None:
         self.next = following
-        self.client_id = client_id
+        self.client_id = client_id or None  # mesh TLS without a certificate names nobody
         # One object for all requests that carry no headers of their own; nobody may change it.
-        self.headers = None if client_id is None else {CLIENT_ID: client_id}
+        self.headers = {CLIENT_ID: client_id} if client_id else None
 
     def __call__(self, request: Request, deadline: float) -> Flow:
         headers = request.headers

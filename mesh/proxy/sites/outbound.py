@@ -1,0 +1,170 @@
+"""Where outbound layers are made: for a destination, for one of its routes, for one of its endpoints.
+
+`mesh.proxy.stack` says in which order; a site says from what.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mesh.proxy.atoms.classify import Classifier, default
+from mesh.proxy.endpoint import Endpoint
+from mesh.proxy.layers import Layer
+from mesh.proxy.layers.accrue import Accrue
+from mesh.proxy.layers.balance import Balance
+from mesh.proxy.layers.client import Client
+from mesh.proxy.layers.observe import Meter, Observe, ObserveRoute
+from mesh.proxy.layers.rescue import Rescue
+from mesh.proxy.layers.retry import Retry
+from mesh.proxy.layers.route import Condition, Route
+from mesh.proxy.layers.secure import Secure
+from mesh.proxy.layers.timeout import Timeout
+from mesh.proxy.metrics import Labels
+from mesh.proxy.pool import Pool
+from mesh.proxy.profile import ProfileRoute
+from mesh.proxy.sites.shared import Shared
+
+if TYPE_CHECKING:
+    from mesh.proxy.destination import Destination
+
+__all__ = ["EndpointSite", "RouteSite", "ServiceSite"]
+
+
+@dataclass(slots=True)
+class ServiceSite:
+    """A destination as a whole.
+
+    Attributes:
+        route_stack: makes the stack of one route.
+    """
+
+    shared: Shared
+    destination: "Destination"
+    route_stack: Callable[[ProfileRoute], Layer]
+
+    def rescue(self, following: Layer) -> Layer:
+        """Turns errors into responses."""
+        return Rescue(
+            following,
+            context=f"logical service {self.destination.name}: ",
+            explain=self.shared.config.informational_headers,
+            registry=self.shared.registry,
+            family="outbound_http_errors_total",
+        )
+
+    def route(self, following: Layer) -> Layer:
+        """Finds the route; what follows is the default one."""
+        routes = self.destination.routes
+        stacks = [
+            (route.condition or Condition({}), self.route_stack(route))
+            for route in (routes.routes if routes else ())
+        ]
+        return Route(following, stacks)
+
+
+@dataclass(slots=True)
+class RouteSite:
+    """A route of a destination."""
+
+    shared: Shared
+    destination: "Destination"
+    route: ProfileRoute
+
+    @property
+    def routed(self) -> bool:
+        """Whether the destination has routes at all."""
+        return self.destination.routes is not None
+
+    @property
+    def retried(self) -> bool:
+        """Whether failures may be sent again."""
+        routes = self.destination.routes
+        return routes is not None and routes.budget is not None and self.route.retryable
+
+    def observe_route(self, following: Layer) -> Layer:
+        """Counts what the caller saw."""
+        return ObserveRoute(following, self.shared.clock, self._meter("route_", timed=True))
+
+    def timeout(self, following: Layer) -> Layer:
+        """Narrows the deadline."""
+        return Timeout(following, self.shared.clock, self.route.timeout)
+
+    def retry(self, following: Layer) -> Layer:
+        """Sends failures again."""
+        routes = self.destination.routes
+        budget = routes.budget if routes is not None and self.retried else None
+        labels: Labels = (
+            ("direction", "outbound"),
+            ("dst", self.destination.name),
+            ("rt_route", self.route.name),
+        )
+        shared = self.shared
+        return Retry(following, shared.clock, budget, self.route.classify, shared.registry, labels)
+
+    def observe_attempt(self, following: Layer) -> Layer:
+        """Counts every attempt."""
+        return ObserveRoute(following, self.shared.clock, self._meter("route_actual_", timed=False))
+
+    def balance(self, _: Layer) -> Layer:
+        """Chooses the endpoint, and so what follows."""
+        shared = self.shared
+        classify = None if self.route.classify is default else self.route.classify
+        return Balance(
+            self.destination.pool, shared.clock, shared.rng, shared.config.queue_capacity, classify
+        )
+
+    def _meter(self, prefix: str, *, timed: bool) -> Meter | None:
+        """The route's metrics; None for a destination without routes."""
+        if not self.routed:
+            return None
+        labels: Labels = (("direction", "outbound"), ("dst", self.destination.name))
+        if self.route.name:
+            labels = (*labels, ("rt_route", self.route.name))
+        return Meter(self.shared.registry, labels, self.route.classify, prefix, timed)
+
+
+@dataclass(slots=True)
+class EndpointSite:
+    """An endpoint; inbound it is the application.
+
+    Attributes:
+        pool: whose member it is.
+        labels: of its metrics.
+        classify: the classifier of the route above.
+        outbound: whether it is another pod's.
+        explain: whether responses made up here say why.
+    """
+
+    shared: Shared
+    endpoint: Endpoint
+    pool: Pool
+    labels: Labels
+    classify: Classifier
+    outbound: bool
+    explain: bool
+
+    def accrue(self, following: Layer) -> Layer:
+        """Feeds the failure accrual."""
+        return Accrue(following, self.shared.clock, self.endpoint, self.pool, self.classify)
+
+    def secure(self, following: Layer) -> Layer:
+        """Checks what the caller demands of the server's identity."""
+        return Secure(following, self.endpoint.address.identity)
+
+    def observe(self, following: Layer) -> Layer:
+        """Counts and taps."""
+        meter = Meter(self.shared.registry, self.labels, self.classify)
+        return Observe(following, self.shared.clock, meter, self.endpoint, self.shared.taps)
+
+    def client(self, _: Layer) -> Layer:
+        """Sends."""
+        config, endpoint = self.shared.config, self.endpoint
+        timeout = config.outbound_connect_timeout if self.outbound else config.inbound_connect_timeout
+        return Client(
+            endpoint,
+            pool=self.pool,
+            context=f"endpoint {endpoint.ip}:{endpoint.port}: ",
+            explain=self.explain,
+            strip=self.outbound,
+            connect_timeout=timeout,
+        )

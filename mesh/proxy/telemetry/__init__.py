@@ -1,0 +1,1 @@
+"""Labels and text of the metrics that `mesh.proxy.metrics` keeps."""
