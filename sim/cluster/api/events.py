@@ -66,7 +66,7 @@ class EventRecorder:
             "kind": "Event",
             "apiVersion": "v1",
             "metadata": {
-                # Real names end in the hexadecimal nanoseconds of the first occurrence; ours in a count.
+                # Real names end in the hexadecimal nanoseconds of the first time; ours in a count.
                 "name": f"{obj['metadata']['name'][:200]}.{0x16_0000_0000_0000 + number:x}",
                 "namespace": namespace,
             },
@@ -86,7 +86,7 @@ class EventRecorder:
         self._ages.append((api.engine.now, said))
 
     def _expire(self) -> None:
-        """Forget Events not repeated for an hour, so that a long run needs no more memory than a short one."""
+        """Forget Events not repeated for an hour: a long run needs no more memory than a short one."""
         engine, resource = self.api.engine, self.api.resource("events")
         while self._ages and self._ages[0][0] + LIFETIME < engine.now:
             _, said = self._ages.popleft()

@@ -114,7 +114,7 @@ def template_hash(template: Obj) -> str:
     Taken over the template without its pod-template-hash label and creationTimestamp, so that the template
     of a ReplicaSet hashes as its Deployment's and ``rollout undo`` finds the old ReplicaSet.
 
-    *Source:* Kubernetes' form, a 32-bit FNV-1a hash in decimal whose digits are mapped into the name alphabet.
+    *Source:* Kubernetes' form, a 32-bit FNV-1a hash in decimal, its digits mapped into the name alphabet.
     *Differs:* the bytes hashed are canonical JSON, not Go's dump of the struct, so the values differ from a
     real cluster's.
     """

@@ -77,7 +77,7 @@ CLUSTER = "Cluster"
 RBAC, ADMISSION = "rbac.authorization.k8s.io", "admissionregistration.k8s.io"
 AUTHZ, AUTHN, NETWORK = "authorization.k8s.io", "authentication.k8s.io", "networking.k8s.io"
 
-# Source: the API lists of Kubernetes 1.12 to 1.33 and its deprecation guide (first and last minor a version is served).
+# Source: the API lists of Kubernetes 1.12 to 1.33 and its deprecation guide (first and last minor).
 TABLE = (
     Row("", "v1", "pods", "Pod", "po", "all"),
     Row("", "v1", "services", "Service", "svc", "all"),

@@ -14,8 +14,8 @@ from sim.cluster.api.events import EventRecorder
 from sim.cluster.api.objects import Obj, clone
 from sim.cluster.api.resources import Registry, Resource, cluster_minor
 from sim.cluster.api.schema.allocation import ServiceAllocator
+from sim.cluster.api.schema.fieldcheck import FieldChecker
 from sim.cluster.api.schema.fields import Schema
-from sim.cluster.api.schema.validation import FieldChecker
 from sim.cluster.api.selectors import selection
 from sim.cluster.api.store import Store, Watch, WatchEvent
 from sim.cluster.api.writes import Write, Writer
@@ -39,8 +39,8 @@ class ApiServer:
     """The objects of a cluster, and the rules for reading and writing them.
 
     Reads return the stored objects themselves: never change one, change a
-    :func:`~sim.cluster.api.objects.clone`. ``resource`` arguments are a key (``deployments.apps``) or any word
-    :meth:`resource` understands.
+    :func:`~sim.cluster.api.objects.clone`. ``resource`` arguments are a key (``deployments.apps``) or any
+    word :meth:`resource` understands.
 
     Args:
         engine: the clock; streams for uids, names and addresses come from it.
@@ -206,14 +206,14 @@ class ApiServer:
         """Generator: apply a ``strategic``, ``merge`` or ``json`` patch and return the new state.
 
         Raises:
-            ApiError: NotFound, Conflict, Invalid, BadRequest, UnsupportedMediaType (strategic on a custom resource).
+            ApiError: NotFound, Conflict, Invalid, BadRequest, UnsupportedMediaType (custom, strategic).
         """
         return self.writer.patch(
             self.resource(resource), name, namespace, patch, kind, user, subresource, dry_run
         )
 
     def create_now(self, obj: Obj) -> Obj:
-        """Store a component's object at once: defaults and namespace rules, but no webhooks and no validation."""
+        """Store a component's object at once: defaults and namespace rules, no webhooks, no validation."""
         return self.writer.create_now(obj)
 
     def replace_now(self, obj: Obj) -> Obj:
@@ -250,7 +250,7 @@ class ApiServer:
         user: str = ADMIN,
         dry_run: bool = False,
     ) -> Obj:
-        """Delete and return the last state; pods on a node, namespaces and what has finalizers only begin to go.
+        """Delete and return the last state; pods on a node, namespaces, what has finalizers only begin to go.
 
         Raises:
             ApiError: NotFound, Forbidden, BadRequest.
@@ -311,7 +311,7 @@ class ApiServer:
         found = self.resource(resource)
         return self.store.history(found, since, selection(found, labels, fields))
 
-    # -- events and permissions -------------------------------------------------------------------------------
+    # -- events and permissions ---------------------------------------------------------------------------
 
     def event(self, obj: Obj, type_: str, reason: str, message: str, *, component: str) -> None:
         """Record an Event about ``obj``; the same again raises its count."""

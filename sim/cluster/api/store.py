@@ -94,7 +94,7 @@ class Shelf:
         self.watches: list[Watch] = []
         self.generations = resource.group not in NO_GENERATION_GROUPS
 
-    def keys(self) -> list[Key]:
+    def in_order(self) -> list[Key]:
         """Keys in order of namespace and name."""
         if self.sorted is None:
             self.sorted = sorted(self.objects)
@@ -137,7 +137,7 @@ class Store:
         if shelf is None:
             return []
         objects = shelf.objects
-        found = [objects[key] for key in shelf.keys() if namespace is None or key[0] == namespace]
+        found = [objects[key] for key in shelf.in_order() if namespace is None or key[0] == namespace]
         return found if selects is None else [obj for obj in found if selects(obj)]
 
     def everything(self) -> Iterator[tuple[Resource, Obj]]:

@@ -12,7 +12,7 @@ from sim.cluster.api.patch import json_patch, merge_patch, strategic_merge
 from sim.cluster.api.resources import Resource
 from sim.cluster.api.scale import scale_of, scaled
 from sim.cluster.api.schema.defaults import apply_defaults
-from sim.cluster.api.schema.validation import check_changes, check_name, check_object
+from sim.cluster.api.schema.validation import check_changes, check_name, check_object, misshapen
 
 if TYPE_CHECKING:
     from sim.cluster.api.server import ApiServer
@@ -106,9 +106,7 @@ class Writer:
             apply_defaults(new, given, self.api.minor)
         except (AttributeError, KeyError, TypeError):
             # The defaults walk the object as its kind prescribes; something in it has another shape.
-            raise BadRequest(
-                f"{resource.kind} cannot be handled: a list, object or value stands where its kind has another"
-            ) from None
+            raise BadRequest(misshapen(resource)) from None
 
     def _insert(self, resource: Resource, new: Obj, given: str, dry_run: bool, check: bool = True) -> Obj:
         """Name, check, allocate, store."""
@@ -122,6 +120,8 @@ class Writer:
             api.services.allocate(resource, new, None, dry_run=dry_run)
         if resource.key == "jobs.batch":
             _select_own_pods(new, api.store.next_uid())
+        elif resource.key == "serviceaccounts" and not dry_run:
+            api.admission.accounts.issue_secret(new)
         if dry_run:
             return api.store.pretend(resource, new)
         stored = api.store.insert(resource, new)
@@ -145,8 +145,8 @@ class Writer:
             raise not_found(self.api.resource("namespaces"), namespace or "")
         if found["metadata"].get("deletionTimestamp"):
             raise Forbidden(
-                f'{resource.key} "{name}" is forbidden: unable to create new content in namespace {namespace} '
-                "because it is being terminated"
+                f'{resource.key} "{name}" is forbidden: unable to create new content in namespace '
+                f"{namespace} because it is being terminated"
             )
 
     # -- update -------------------------------------------------------------------------------------------

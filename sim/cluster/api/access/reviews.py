@@ -58,7 +58,8 @@ class Reviews:
                 name=wanted.get("name", ""),
             )
         else:
-            access = Access(verb=path.get("verb", ""), path=path.get("path", ""))
+            asked = path or {}
+            access = Access(verb=asked.get("verb", ""), path=asked.get("path", ""))
         if self.api.rbac.allows(user, access, groups):
             return {"allowed": True, "reason": "RBAC: allowed"}
         return {"allowed": False, "reason": ""}

@@ -22,16 +22,15 @@ def check_pod_security(api: "ApiServer", request: Request) -> None:
     Raises:
         Forbidden: no usable policy allows them.
     """
-    policies = _usable(api, request)
-    problems = {text for text in _wanted(request.object)}
-    for policy in policies:
+    wanted = _wanted(request.object)
+    for policy in _usable(api, request):
         allowed = policy["spec"].get("allowedCapabilities") or ()
-        if "*" in allowed or all(capability in allowed for _, capability in _wanted(request.object)):
+        if "*" in allowed or all(capability in allowed for _, capability in wanted):
             return
     meta = request.object["metadata"]
     texts = [
         f'{path}.securityContext.capabilities.add: Invalid value: "{capability}": capability may not be added'
-        for path, capability in sorted(problems)
+        for path, capability in wanted
     ]
     raise Forbidden(
         f'pods "{meta.get("name") or meta.get("generateName", "")}" is forbidden: '

@@ -97,9 +97,8 @@ class Webhooks:
     def _matching(self, plural: str, request: Request) -> list[Obj]:
         found = []
         for configuration in self.api.list(f"{plural}.{GROUP}"):
-            for hook in configuration.get("webhooks") or ():
-                if self._concerns(hook, request):
-                    found.append(hook)
+            hooks = configuration.get("webhooks") or ()
+            found += [hook for hook in hooks if self._concerns(hook, request)]
         return found
 
     def _concerns(self, hook: Obj, request: Request) -> bool:
@@ -270,7 +269,6 @@ def _operations(hook: Obj, response: Obj) -> list[Obj]:
         try:
             patch = json.loads(base64.b64decode(patch, validate=True))
         except (binascii.Error, ValueError):
-            raise Internal(
-                f'Internal error occurred: webhook "{hook["name"]}" answered with a patch that is not base64 of JSON'
-            ) from None
+            text = f'Internal error occurred: the patch of webhook "{hook["name"]}" is no JSON in base64'
+            raise Internal(text) from None
     return patch if isinstance(patch, list) else [patch]

@@ -233,7 +233,7 @@ def _autoscaler(obj: Obj, version: str, minor: int) -> None:
         _fill(spec, targetCPUUtilizationPercentage=80)
 
 
-# -- services and configuration -------------------------------------------------------------------------------
+# -- services and configuration --------------------------------------------------------------------
 
 
 def _service(obj: Obj, _version: str, minor: int) -> None:

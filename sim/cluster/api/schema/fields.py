@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - one line a type keeps the table readable
 """The known fields of the built-in kinds: types for finding typing mistakes, merge keys for patches.
 
 One line a type. A field is ``name``, ``name:TYPE`` or ``name:TYPE/KEY``; TYPE is empty for text, ``int``, ``bool``,

@@ -5,8 +5,8 @@ import re
 __all__ = ["quantity"]
 
 FORM = re.compile(r"^([+-]?(?:\d+\.?\d*|\.\d+))(n|u|m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei|[eE][+-]?\d+)?$")
-SCALES = {
-    None: 1.0,
+SCALES: dict[str, float] = {
+    "": 1.0,
     "n": 1e-9,
     "u": 1e-6,
     "m": 1e-3,
@@ -27,6 +27,6 @@ def quantity(text: object) -> float:
             "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
         )
     number, suffix = match.groups()
-    if suffix in SCALES:
-        return float(number) * SCALES[suffix]
+    if (suffix or "") in SCALES:
+        return float(number) * SCALES[suffix or ""]
     return float(number + suffix)
