@@ -107,7 +107,7 @@ def ask(console: Console, method: str, body: dict[str, Any], timeout: float = 30
         raise KubeError("Unreachable", f"pod {namespace}/{pod} answered {method} with HTTP {reply.status}")
     if "error" in reply.body:
         raise KubeError("InternalError", str(reply.body["error"]), reply.status)
-    return reply.body["ok"]
+    return reply.body
 
 
 def scope(parsed: Parsed) -> str:

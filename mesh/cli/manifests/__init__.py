@@ -1,0 +1,1 @@
+"""The Kubernetes objects that ``linkerd install`` and ``linkerd viz install`` print."""
