@@ -11,6 +11,8 @@ __all__ = [
     "Certificate",
     "CertifyRequest",
     "EndpointUpdate",
+    "InboundAuthorization",
+    "InboundPolicy",
     "Peer",
     "Profile",
     "Request",
@@ -205,3 +207,43 @@ class Certificate:
     intermediates: bytes = b""
     not_after: float = 0.0
     name: str = field(default="")
+
+
+@dataclass(frozen=True, slots=True)
+class InboundAuthorization:
+    """Who may use a port.
+
+    Attributes:
+        kind, name: the policy resource, or ``default`` and the default policy's name.
+        networks: where clients may come from, as CIDRs.
+        tls: ``none`` (anyone), ``any`` (mesh TLS) or ``identity`` (mesh TLS with one of the identities).
+        identities: exact names; ``*`` is every mesh identity, ``*.suffix`` those under a suffix.
+    """
+
+    kind: str
+    name: str
+    networks: tuple[str, ...]
+    tls: str = "none"
+    identities: tuple[str, ...] = ()
+    group: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class InboundPolicy:
+    """What the policy controller says of one port of a pod.
+
+    Attributes:
+        kind, name: the Server, or ``default`` and the default policy's name.
+        protocol: ``detect`` or ``opaque``.
+        detect_timeout_s: how long detection may wait for bytes.
+        authorizations: any one of them lets a client in; none: nobody may.
+        probes: paths of the pod's HTTP probes on the port, open to GET from everywhere.
+    """
+
+    kind: str
+    name: str
+    protocol: str = "detect"
+    detect_timeout_s: float = 10.0
+    authorizations: tuple[InboundAuthorization, ...] = ()
+    probes: tuple[str, ...] = ()
+    group: str = ""

@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from mesh.control.values import ProxyValues, defaults
-from mesh.editions import edition
+from mesh.control.values import EDGE, STABLE, ProxyValues, defaults
 from mesh.yaml import YamlError, load_all
 
 __all__ = ["ConfigError", "from_config"]
@@ -114,7 +113,7 @@ EDGE_PATHS = (
 
 
 def _edge(chart: dict[str, Any]) -> ProxyValues:
-    base = defaults(edition("edge"))
+    base = defaults(EDGE)
     version = str(chart.get("linkerdVersion") or base.version)
     base = replace(base, version=version, proxy_version=version, init_version=version)
     return _with(base, {attribute: _at(chart, path) for path, attribute in EDGE_PATHS})
@@ -122,7 +121,7 @@ def _edge(chart: dict[str, Any]) -> ProxyValues:
 
 def _stable(overall: dict[str, Any], proxy: dict[str, Any]) -> ProxyValues:
     """2.8.1's protobuf-JSON: ports are ``{"port": 4143}``, numbers may be text."""
-    base = defaults(edition("stable-2.8.1"))
+    base = defaults(STABLE)
     disable_external = proxy.get("disableExternalProfiles")
     found = {
         "version": overall.get("version"),

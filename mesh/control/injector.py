@@ -9,10 +9,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
-from mesh.control import annotations as settings
 from mesh.control import labels
 from mesh.control.certificates import fingerprint
-from mesh.control.decision import Report, reason_text, report
+from mesh.control.injection import annotations as settings
+from mesh.control.injection.decision import Report, reason_text, report
+from mesh.control.injection.workload import Workload, container_ports, port_names
 from mesh.control.sidecar import (
     debug_container,
     init_container,
@@ -21,7 +22,6 @@ from mesh.control.sidecar import (
     volumes,
 )
 from mesh.control.values import STABLE, ProxyValues, ServiceAccountMount
-from mesh.control.workload import Workload, container_ports, port_names
 
 __all__ = ["Admission", "OwnerEvent", "admit", "annotate", "configure", "inject", "review"]
 

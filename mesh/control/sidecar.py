@@ -7,7 +7,7 @@ Helm's toPrettyJson leaves them.
 from typing import Any, TypeAlias
 
 from mesh.control import labels
-from mesh.control.environment import END_ENTITY_PATH, TOKEN_PATH, edge_env, stable_env
+from mesh.control.injection.environment import END_ENTITY_PATH, TOKEN_PATH, edge_env, stable_env
 from mesh.control.values import STABLE, ProxyValues
 
 __all__ = ["debug_container", "init_container", "proxy_container", "validator_container", "volumes"]

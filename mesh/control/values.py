@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 from mesh.editions import Edition
+from mesh.editions import edition as named_edition
 
 __all__ = ["EDGE", "STABLE", "ProxyValues", "ServiceAccountMount", "defaults"]
 
@@ -107,8 +108,14 @@ class ProxyValues:
         return f"{self.proxy_image}:{self.proxy_version or self.version}"
 
 
-def defaults(edition: Edition) -> ProxyValues:
-    """The values of an edition whose chart was installed without changes, without trust anchors."""
+def defaults(edition: Edition | str) -> ProxyValues:
+    """The values of an edition whose chart was installed without changes, without trust anchors.
+
+    Raises:
+        ValueError: no edition of that name.
+    """
+    if isinstance(edition, str):
+        edition = named_edition(edition)
     common = ProxyValues(
         edition=edition.name,
         version=edition.version,

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from mesh.control.injection.quantity import quantity
 from mesh.control.labels import CONFIG, CONFIG_ALPHA, CONFIG_BETA
-from mesh.control.quantity import quantity
 from mesh.control.values import STABLE, ProxyValues
 
 __all__ = [

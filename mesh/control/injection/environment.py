@@ -7,7 +7,7 @@ import math
 from typing import Any, TypeAlias
 
 from mesh.control import labels
-from mesh.control.quantity import cores
+from mesh.control.injection.quantity import cores
 from mesh.control.values import STABLE, ProxyValues
 
 __all__ = ["ACCOUNT_TOKEN_FILE", "END_ENTITY_PATH", "TOKEN_PATH", "edge_env", "stable_env"]

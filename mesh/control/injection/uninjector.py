@@ -7,7 +7,7 @@ import copy
 from typing import Any, TypeAlias
 
 from mesh.control import labels
-from mesh.control.workload import Workload
+from mesh.control.injection.workload import Workload
 
 __all__ = ["uninject"]
 

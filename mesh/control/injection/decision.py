@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mesh.control import labels
+from mesh.control.injection.workload import Workload, has_sidecar, has_udp_port
 from mesh.control.values import STABLE, ProxyValues
-from mesh.control.workload import Workload, has_sidecar, has_udp_port
 
 __all__ = ["Report", "decide", "reason_text", "report"]
 

@@ -1,0 +1,1 @@
+"""What the injector is made of: decision, configuration, pod templates, environment, uninjection."""

@@ -1,0 +1,84 @@
+"""The policy controller: what may reach a port of a pod.
+
+Today the default policies; Servers and authorizations will be looked up before the default is taken.
+*Source:* policy-controller/k8s/index/src/inbound, policy-controller/core/src/inbound.rs.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from mesh.control import labels
+from mesh.control.discovery.endpoints import annotated_ports, in_ports
+from mesh.editions import Edition
+from mesh.messages import InboundAuthorization, InboundPolicy
+
+__all__ = ["PolicyConfig", "inbound_policy"]
+
+Obj: TypeAlias = dict[str, Any]
+
+DEFAULT_POLICY = labels.CONFIG + "default-inbound-policy"
+EVERYWHERE = ("0.0.0.0/0", "::/0")
+POLICIES = (
+    "all-unauthenticated",
+    "all-authenticated",
+    "cluster-unauthenticated",
+    "cluster-authenticated",
+    "audit",
+    "deny",
+)
+PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyConfig:
+    """How the policy controller was installed."""
+
+    default_policy: str = "all-unauthenticated"
+    cluster_networks: tuple[str, ...] = ()
+    opaque_ports: str = ""
+
+    @classmethod
+    def of(cls, edition: Edition) -> "PolicyConfig":
+        """The configuration of an unchanged installation of ``edition``."""
+        return cls(cluster_networks=edition.cluster_networks, opaque_ports=",".join(edition.opaque_ports))
+
+
+def inbound_policy(pod: Obj, port: int, config: PolicyConfig) -> InboundPolicy:
+    """The policy of one port of a pod."""
+    return _default(pod, port, config)
+
+
+def _default(pod: Obj, port: int, config: PolicyConfig) -> InboundPolicy:
+    """The policy that the pod's annotation names (it was frozen at injection), else the installed one."""
+    metadata = pod.get("metadata") or {}
+    name = (metadata.get("annotations") or {}).get(DEFAULT_POLICY, config.default_policy)
+    if name not in POLICIES:
+        name = config.default_policy
+    opaque = in_ports(port, annotated_ports(metadata, labels.OPAQUE_PORTS, config.opaque_ports))
+    return InboundPolicy(
+        "default",
+        name,
+        protocol="opaque" if opaque else "detect",
+        authorizations=_authorizations(name, config),
+        probes=tuple(dict.fromkeys(_probe_paths(pod, port))),
+    )
+
+
+def _authorizations(name: str, config: PolicyConfig) -> tuple[InboundAuthorization, ...]:
+    if name == "deny":
+        return ()
+    networks = config.cluster_networks if name.startswith("cluster-") else EVERYWHERE
+    if name.endswith("-authenticated"):
+        return (InboundAuthorization("default", name, networks, "identity", ("*",)),)
+    return (InboundAuthorization("default", name, networks),)
+
+
+def _probe_paths(pod: Obj, port: int) -> Iterator[str]:
+    """Paths that the kubelet asks for on this port."""
+    for container in (pod.get("spec") or {}).get("containers") or ():
+        names = {entry.get("name"): entry.get("containerPort") for entry in container.get("ports") or ()}
+        for probe in PROBES:
+            get = (container.get(probe) or {}).get("httpGet")
+            if get and names.get(get.get("port"), get.get("port")) == port:
+                yield get.get("path") or "/"
