@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from sim.cluster import controllers
 from sim.cluster.api import ApiServer
+from sim.cluster.metrics import MetricsServer
 from sim.cluster.net import Network, NetworkSpec
 from sim.cluster.node import Kubelet, Node, Scheduler
 from sim.cluster.program import HttpCaller, Images
@@ -64,7 +65,10 @@ class Cluster:
             self._add_node(index)
         self.scheduler = Scheduler(self.api, engine)
         self.scheduler.start()
-        self.controllers = controllers.start_all(self.api, engine, self.network, tables)
+        self.metrics = MetricsServer(self.api, engine, self.kubelets)
+        self.controllers = controllers.start_all(
+            self.api, engine, self.network, tables, metrics=self.metrics.pod_cpu
+        )
 
     def _add_node(self, index: int) -> None:
         spec = self.spec
