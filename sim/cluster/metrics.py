@@ -15,11 +15,11 @@ __all__ = ["MetricsServer"]
 
 Obj = dict[str, Any]
 
-# How far back a figure reaches. Source: metrics-server's default --metric-resolution, 15 s; a figure needs two
-# readings of the kubelet's summary.
+# How far back a figure reaches. Source: metrics-server's default --metric-resolution, 15 s; a figure needs
+# two readings of the kubelet's summary.
 WINDOW = 30.0
 
-# Working sets by image, in MiB. *Differs:* a constant, not an account; programs here hold no memory of their own.
+# Working sets by image, in MiB. *Differs:* a constant, not an account; programs here hold no memory.
 # Source for the proxy: Linkerd 2.10 benchmark, May 2021: 17.8 MB the largest; others are round figures.
 MEGABYTES = {"proxy": 12, "controller": 30, "prometheus": 90, "grafana": 40, "web": 25}
 ANY_IMAGE = 8
@@ -81,9 +81,9 @@ class MetricsServer:
                 total[0] += cpu
                 total[1] += mebibytes
         rows = []
-        for name, (cpu, mebibytes) in totals.items():
+        for name, total in totals.items():
             row = self._row("NodeMetrics", {"name": name})
-            row["usage"] = _usage(cpu, mebibytes)
+            row["usage"] = _usage(*total)
             rows.append(row)
         return rows
 
