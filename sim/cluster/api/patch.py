@@ -100,17 +100,22 @@ class _Merge:
                 old, new, self.schema.types.get(field.type, {}) if field.shape == "one" else {}
             )
         if isinstance(old, list) and isinstance(new, list) and field.merge_key:
-            merged = self.lists(old, new, field)
-            return merged if order is None else _ordered(merged, order, old, field.merge_key)
+            merged, stood = self.lists(old, new, field)
+            return merged if order is None else _ordered(merged, order, stood, field.merge_key)
         return _clean(new)
 
-    def lists(self, old: list[Any], new: list[Any], field: Field) -> list[Any]:
-        """Merge lists by merge key, or as sets of texts."""
+    def lists(self, old: list[Any], new: list[Any], field: Field) -> tuple[list[Any], list[Any]]:
+        """Merge lists by merge key, or as sets of texts: the result, and the row to order it further by.
+
+        That row is the old one, in which as many added items as were deleted stand in the places at its end:
+        Kubernetes works in the old array itself, and its results show it.
+        """
         key = field.merge_key or ""
         if not old and not new:
-            return old
+            return old, old
         if key == "=":
-            return _ordered(list(dict.fromkeys([*old, *new])), new, old, key)
+            return _ordered(list(dict.fromkeys([*old, *new])), new, old, key), old
+        length = len(old)
         old, new = _directed(old, new, key)
         merged = list(old)
         places = {item.get(key): index for index, item in reversed(list(enumerate(merged)))}
@@ -123,7 +128,7 @@ class _Merge:
                 merged.append(_clean(item))
             else:
                 merged[place] = self.objects(merged[place], item, self.schema.types.get(field.type, {}))
-        return _ordered(merged, new, old, key)
+        return _ordered(merged, new, old, key), merged[: max(length, len(old))]
 
 
 def _whole(directive: Any, patch: Obj) -> Obj:
