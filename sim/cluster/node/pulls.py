@@ -1,0 +1,93 @@
+"""A node's images: pulling them takes time once, and unknown ones never come."""
+
+from collections.abc import Generator
+from hashlib import sha256
+from typing import Any
+
+import simpy
+
+from sim.cluster.program import Image, Images
+from sim.engine import Engine
+
+__all__ = ["Backoff", "ImageStore", "default_policy", "image_id"]
+
+# Registry to node. 50 MB/s is what a cloud node gets from a registry in its region, unpacking included;
+# 0.3 s is the token, the manifest and the first byte. Our own round figures.
+MEGABYTES_PER_SECOND = 50.0
+MANIFEST = 0.3
+
+
+def image_id(reference: str) -> str:
+    """The digest a runtime would report; here of the name, since simulated images have no layers."""
+    name = reference.partition("@")[0]
+    repository = name.rpartition(":")[0] if ":" in name.rpartition("/")[2] else name
+    return f"{repository}@sha256:{sha256(name.encode()).hexdigest()}"
+
+
+def default_policy(container: dict[str, Any]) -> str:
+    """The pull policy: as set, else Always for ``:latest`` or no tag, else IfNotPresent."""
+    policy = container.get("imagePullPolicy")
+    if policy:
+        return str(policy)
+    _, _, tag = str(container.get("image", "")).partition("@")[0].rpartition("/")[2].partition(":")
+    return "Always" if tag in ("", "latest") else "IfNotPresent"
+
+
+class Backoff:
+    """Waits that double: 10 s to 300 s, forgotten after 600 quiet seconds.
+
+    *Source:* kubelet's image and container back-off: initial 10 s, maximum 5 min, an entry expires after
+    twice the maximum.
+    """
+
+    INITIAL, MAXIMUM = 10.0, 300.0
+
+    def __init__(self) -> None:
+        self.length = 0.0  # of the wait in force
+        self._since = 0.0
+
+    def _quiet(self, now: float) -> bool:
+        return self.length == 0.0 or now - self._since > 2 * self.MAXIMUM
+
+    def failed(self, now: float) -> float:
+        """A pull failed at ``now``: how long to wait before the next one."""
+        self.length = self.INITIAL if self._quiet(now) else min(2 * self.length, self.MAXIMUM)
+        self._since = now + self.length
+        return self.length
+
+    def ended(self, now: float) -> float:
+        """A container ended at ``now``: how long until it may start again, at once the first time."""
+        wait = 0.0 if self._quiet(now) else self.length
+        self.length = min(2 * self.length, self.MAXIMUM) if wait else self.INITIAL
+        self._since = now + wait
+        return wait
+
+
+class ImageStore:
+    """What one node has pulled. Pulls happen one at a time, as kubelets do by default."""
+
+    def __init__(self, engine: Engine, images: Images) -> None:
+        self.engine = engine
+        self.images = images
+        self.present: set[str] = set()
+        self._turn = simpy.Resource(engine, capacity=1)
+
+    def has(self, reference: str) -> bool:
+        """Whether it need not be pulled."""
+        return reference in self.present and self.images.find(reference) is not None
+
+    def pull(self, reference: str) -> Generator[simpy.Event, Any, tuple[Image | None, float]]:
+        """Pull it: returns the image, None when no registry holds it, and the seconds it took with waiting.
+
+        A pull of layers that are already there (policy Always) costs the manifest only.
+        """
+        began = self.engine.now
+        with self._turn.request() as turn:
+            yield turn
+            image = self.images.find(reference)
+            missing = image is not None and reference not in self.present
+            size = image.megabytes if image is not None and missing else 0.0
+            yield self.engine.timeout(MANIFEST + size / MEGABYTES_PER_SECOND)
+            if image is not None:
+                self.present.add(reference)
+        return image, self.engine.now - began
