@@ -7,6 +7,7 @@ import base64
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from mesh.control import labels
@@ -104,16 +105,21 @@ def admit(
 
 
 def inject(
-    workload: Workload, namespace: Mapping[str, str], config: ProxyValues, created_by: str
+    workload: Workload,
+    namespace: Mapping[str, str],
+    config: ProxyValues,
+    created_by: str,
+    extra: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[Ops, tuple[str, ...]]:
     """The patch that adds the proxy to a workload's pods, and warnings about ignored annotations.
 
     Args:
         namespace: annotations of the pods' namespace.
         created_by: value of the annotation ``linkerd.io/created-by``.
+        extra: annotations to add, which count as the pod's own.
     """
-    values, copied, warnings = configure(workload, namespace, config)
-    added = {**copied, labels.CREATED_BY: created_by, **_marks(values)}
+    values, copied, warnings = configure(workload, namespace, config, extra)
+    added = {**copied, **extra, labels.CREATED_BY: created_by, **_marks(values)}
     ops = _metadata_ops(workload, "annotations", added)
     ops += _metadata_ops(workload, "labels", _labels(workload, values), has_metadata=True)
     return ops + _spec_ops(workload, values), warnings
@@ -125,14 +131,17 @@ def annotate(workload: Workload, added: Mapping[str, str]) -> Ops:
 
 
 def configure(
-    workload: Workload, namespace: Mapping[str, str], config: ProxyValues
+    workload: Workload,
+    namespace: Mapping[str, str],
+    config: ProxyValues,
+    extra: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[ProxyValues, dict[str, str], tuple[str, ...]]:
     """The values for one workload's pods, the namespace's annotations that they take over, and warnings.
 
     Chart values give way to the namespace's annotations, those to the pod's. In 2.8.1 pods follow their
     namespace without being annotated.
     """
-    pod = workload.annotations
+    pod = {**workload.annotations, **extra}
     copied = settings.inherited(namespace, pod, config.edition)
     warnings: tuple[str, ...] = ()
     values = _facts(workload, config)

@@ -8,7 +8,7 @@ from mesh.control import labels
 __all__ = ["Change", "Index", "Key"]
 
 Obj: TypeAlias = dict[str, Any]
-# What a subscription depends on: ("service", namespace, name), ("profile", namespace, fqdn) or ("ip", ip, "").
+# What a subscription depends on: ("service", namespace, name), ("profile", namespace, fqdn), ("ip", ip, "").
 Key: TypeAlias = tuple[str, str, str]
 
 SERVICE_LABEL = "kubernetes.io/service-name"
