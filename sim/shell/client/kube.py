@@ -5,19 +5,20 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from mesh.cli.kube import Obj
 from sim.cluster.api.objects import clone
+from sim.shell.client.discovery import Discovery
 from sim.shell.client.pods import Pods
 
 if TYPE_CHECKING:
     import simpy
 
-    from sim.cluster.api import Resource, Watch, WatchEvent
+    from sim.cluster.api import Watch, WatchEvent
 
 __all__ = ["Client", "PatchKind"]
 
 PatchKind = Literal["strategic", "merge", "json"]
 
 
-class Client(Pods):
+class Client(Pods, Discovery):
     """Implements :class:`mesh.cli.kube.KubeClient` over the simulated cluster, and what kubectl needs.
 
     Every method raises :class:`~mesh.cli.kube.KubeError`. Objects returned are copies.
@@ -35,12 +36,13 @@ class Client(Pods):
             "platform": "linux/amd64",
         }
 
-    def resource(self, word: str) -> "Resource":
-        """The resource a word names."""
-        return self.asked(lambda: self.api.resource(word))
+    def acting_as(self, user: str) -> "Client":
+        """The same cluster as another user sees it (``kubectl --as``)."""
+        return Client(self.cluster, user)
 
     def get(self, resource: str, name: str, namespace: str | None = None) -> Obj:
         """One object."""
+        self._authorize("get", resource, namespace, name)
         found: Obj = clone(self.asked(lambda: self.api.get(resource, name, namespace)))
         return found
 
@@ -48,6 +50,7 @@ class Client(Pods):
         self, resource: str, namespace: str | None = None, *, labels: str = "", fields: str = ""
     ) -> list[Obj]:
         """All objects that match, sorted by namespace and name."""
+        self._authorize("list", resource, namespace)
         return [
             clone(one)
             for one in self.asked(lambda: self.api.list(resource, namespace, labels=labels, fields=fields))
@@ -55,6 +58,7 @@ class Client(Pods):
 
     def watch(self, resource: str, fn: "Callable[[WatchEvent], None]", *, initial: bool = False) -> "Watch":
         """Call ``fn`` at each change while simulated time passes; ``stop()`` what is returned."""
+        self._authorize("watch", resource, None)
         return self.asked(lambda: self.api.watch(resource, fn, initial=initial))
 
     # -- writing ----------------------------------------------------------------------------------
@@ -101,9 +105,19 @@ class Client(Pods):
         propagation: str = "Background",
     ) -> Obj:
         """Delete an object: pods that run and namespaces go through their termination first."""
-        options = {"grace": grace, "propagation": propagation, "user": self.user}
-        deleted: Obj = clone(self.asked(lambda: self.api.delete(resource, name, namespace, **options)))
+        gone = self.asked(
+            lambda: self.api.delete(
+                resource, name, namespace, grace=grace, propagation=propagation, user=self.user
+            )
+        )
+        deleted: Obj = clone(gone)
         return deleted
+
+    def _authorize(self, verb: str, resource: str, namespace: str | None, name: str | None = None) -> None:
+        """Reads of the API server itself are not checked: it trusts its own components."""
+        self.asked(
+            lambda: self.api.authorize(self.user, verb, self.api.resource(resource), namespace, name)
+        )
 
     def _written(self, write: "Generator[simpy.Event, Any, Obj]") -> Obj:
         written: Obj = clone(self.run(write))

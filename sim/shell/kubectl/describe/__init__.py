@@ -1,0 +1,1 @@
+"""``kubectl describe``: one file for each family of kinds."""
