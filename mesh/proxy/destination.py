@@ -84,6 +84,12 @@ class Destination:
         for address in update.add:
             self._put(address)
 
+    def reset(self, addresses: tuple[Address, ...], labels: Labels = ()) -> None:
+        """The whole set, as a new stream starts with it: whatever is not named has gone meanwhile."""
+        named = {(address.ip, address.port) for address in addresses}
+        gone = tuple(key for key in self.endpoints if key not in named)
+        self.update(EndpointUpdate(add=addresses, remove=gone, labels=labels))
+
     def profile(self, profile: Profile) -> None:
         """What GetProfile says; a profile that changes nothing is ignored."""
         if profile == self._profile:

@@ -229,10 +229,18 @@ class Proxy:
         Raises:
             InvalidTap: the limit is below 1.
         """
-        taps = self._shared.taps
-        session = TapSession(match, limit, lambda done: taps.remove(done) if done in taps else None)
-        taps.append(session)
+        session = TapSession(match, limit, self._untap)
+        self.taps.append(session)
         return session
+
+    @property
+    def taps(self) -> list[TapSession]:
+        """The active taps."""
+        return self._shared.taps
+
+    def _untap(self, session: TapSession) -> None:
+        if session in self.taps:
+            self.taps.remove(session)
 
     def _here(self, port: int) -> Labels:
         return target(self.config.pod_ip or "127.0.0.1", port)

@@ -48,13 +48,13 @@ class Balance:
 
     def __call__(self, request: Request, deadline: float) -> Flow:
         pool, clock = self.pool, self.clock
-        start = clock()
+        start = entered = clock()
         if pool.unready:
             pool.refresh(start)
         while True:
             ready = pool.ready
             if not ready:
-                error = yield from self._wait(deadline)
+                error = yield from self._wait(deadline, entered)
                 if error:
                     return fail(error)
                 start = clock()
@@ -70,32 +70,33 @@ class Balance:
                 endpoint.pending -= 1
                 end = pool.used = clock()
                 if response is None or response.first_byte is None:
-                    endpoint.ewma.update(end - start, end)
+                    first = end - start
                 else:
-                    endpoint.ewma.update(response.first_byte, end)
-            if response.status or response.error != UNCONNECTED:
+                    first = response.first_byte
+                if response is None or response.error != UNCONNECTED:
+                    endpoint.ewma.update(first, end)
+            if response.error != UNCONNECTED:
                 return response
             # It was never sent, so another endpoint may have it.
             pool.lost(endpoint, end)
             if not pool.ready and pool.failfast.shut:
                 return fail("loadshed")
 
-    def _wait(self, deadline: float) -> Generator[Effect, bool, str]:
-        """Queue until an endpoint is ready; the error if none was in time, else an empty text."""
+    def _wait(self, deadline: float, entered: float) -> Generator[Effect, bool, str]:
+        """Queue until an endpoint is ready; the error if none was in time, else an empty text.
+
+        Patience counts from when the request ``entered``: trying an endpoint that turns out to be dead is
+        waiting too.
+        """
         pool, clock = self.pool, self.clock
         failfast = pool.failfast
         if pool.failfast.shut or pool.waiting > self.capacity:
             return "loadshed"
-        failfast.advance(QueueInput.STARVE, clock())
+        failfast.advance(QueueInput.STARVE, entered)
         pool.waiting += 1
         try:
             while True:
-                until = min(failfast.expiry, deadline)
-                yield Wait(pool.changed, min(until, pool.next_ready()))
                 now = clock()
-                pool.refresh(now)
-                if pool.ready:
-                    return ""
                 if failfast.shut:
                     return "failfast"
                 if now >= failfast.expiry:
@@ -103,6 +104,11 @@ class Balance:
                     return "failfast"
                 if now >= deadline:
                     return "timeout"
+                until = min(failfast.expiry, deadline)
+                yield Wait(pool.changed, min(until, pool.next_ready()))
+                pool.refresh(clock())
+                if pool.ready:
+                    return ""
         finally:
             pool.waiting -= 1
             if not pool.waiting:

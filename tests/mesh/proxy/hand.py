@@ -56,7 +56,7 @@ class Hand:
         return self.now
 
     def at(self, when: float, call: Callable[[], object]) -> None:
-        heappush(self._calls, (when, next(self._number), call))
+        heappush(self._calls, (max(when, self.now), next(self._number), call))
 
     def advance(self, seconds: float) -> None:
         """Let time pass, and everything happen that is due until then."""
@@ -165,6 +165,10 @@ class Site:
     def get(self, path: str = "/", **options: Any) -> Response:
         """One outbound request, to its end."""
         return self.hand.run(self.outbound(path, **options))
+
+    def get_started(self) -> Running:
+        """Start an outbound request without waiting for its end."""
+        return self.hand.start(self.outbound())
 
     def outbound(
         self, path: str = "/", authority: str = "web:80", method: str = "GET", **options: Any
