@@ -1,4 +1,4 @@
-"""Random strategic merge patches give what ``kubectl patch --local`` prints: Kubernetes' algorithm, offline."""
+"""Random strategic merge patches give what ``kubectl patch --local`` prints: Kubernetes' own, offline."""
 
 import json
 import os

@@ -12,7 +12,7 @@ from sim.cluster.api.patch import json_patch, merge_patch, strategic_merge
 from sim.cluster.api.resources import Resource
 from sim.cluster.api.scale import scale_of, scaled
 from sim.cluster.api.schema.defaults import apply_defaults
-from sim.cluster.api.schema.validation import check_changes, check_name, check_object, misshapen
+from sim.cluster.api.schema.validation import check_name, check_object, misshapen
 
 if TYPE_CHECKING:
     from sim.cluster.api.server import ApiServer
@@ -115,7 +115,7 @@ class Writer:
             meta["name"] = self._generate(resource, meta)
         if check:
             check_name(resource, new)
-            check_object(resource, new, api.minor)
+            check_object(resource, new)
         if resource.key == "services":
             api.services.allocate(resource, new, None, dry_run=dry_run)
         if resource.key == "jobs.batch":
@@ -193,8 +193,7 @@ class Writer:
         if resource.key == "services":
             api.services.keep(new, old)
         new = yield from api.admission.admit(Request("UPDATE", resource, new, old, user, dry_run))
-        check_object(resource, new, api.minor)
-        check_changes(resource, new, old)
+        check_object(resource, new, old)
         if resource.key == "services":
             api.services.allocate(resource, new, old, dry_run=dry_run)
         if dry_run:

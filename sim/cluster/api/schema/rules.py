@@ -3,6 +3,7 @@
 *Source:* Kubernetes' validation, whose words these are; a small part of it.
 """
 
+import json
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -56,6 +57,7 @@ VALUE_TEXT = (
     "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and "
     "must start and end with an alphanumeric character (e.g. 'MyValue')"
 )
+MAX_SHOWN = 200  # characters of a refused value that a message repeats
 PORT_TEXT = "must be between 1 and 65535, inclusive"
 REQUIRED, INVALID, UNSUPPORTED, DUPLICATE = (
     "FieldValueRequired",
@@ -66,7 +68,9 @@ REQUIRED, INVALID, UNSUPPORTED, DUPLICATE = (
 
 
 def bad(problems: Problems, path: str, value: Any, why: str) -> None:
-    shown = f'"{value}"' if isinstance(value, str) else value
+    shown = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    if len(shown) > MAX_SHOWN:
+        shown = shown[:MAX_SHOWN] + "..."
     problems.append((path, f"Invalid value: {shown}: {why}", INVALID))
 
 

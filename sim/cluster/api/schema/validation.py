@@ -1,6 +1,5 @@
 """Validation: the rules of each kind, and which fields may not change."""
 
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -8,9 +7,9 @@ from sim.cluster.api.errors import BadRequest, invalid
 from sim.cluster.api.objects import Obj
 from sim.cluster.api.resources import Resource
 from sim.cluster.api.schema import kinds, workloads
-from sim.cluster.api.schema.rules import Problems, check_count, check_labels, name_problem
+from sim.cluster.api.schema.rules import Problems, bad, check_count, check_labels, name_problem
 
-__all__ = ["check_changes", "check_name", "check_object", "misshapen", "negative_replicas"]
+__all__ = ["check_name", "check_object", "misshapen", "negative_replicas"]
 
 
 def misshapen(resource: Resource) -> str:
@@ -38,25 +37,26 @@ def check_name(resource: Resource, obj: Obj) -> None:
         raise invalid(resource, name or "", problems)
 
 
-def check_object(resource: Resource, obj: Obj, minor: int) -> None:
-    """Check the rules of the object's kind; custom kinds have none here.
+def check_object(resource: Resource, new: Obj, old: Obj | None = None) -> None:
+    """Check the rules of an object's kind and, if ``old`` is given, what may not change since.
 
     Raises:
         Invalid: some are broken; all are named.
         BadRequest: a value stands where its kind has another shape.
     """
-    check = None if resource.custom else KINDS.get(resource.kind)
-    if check is None:
-        return
     problems: Problems = []
+    check = None if resource.custom else KINDS.get(resource.kind)
     try:
-        check(obj, problems)
+        if check is not None:
+            check(new, problems)
+        if old is not None:
+            _check_changes(resource, new, old, problems)
     except (AttributeError, KeyError, TypeError):
         # The rules walk the object as its kind prescribes; a webhook or patch left something else there.
         raise BadRequest(misshapen(resource)) from None
     if problems:
         raise invalid(
-            resource, obj["metadata"].get("name") or obj["metadata"].get("generateName", ""), problems
+            resource, new["metadata"].get("name") or new["metadata"].get("generateName", ""), problems
         )
 
 
@@ -72,28 +72,19 @@ def negative_replicas(resource: Resource, name: str, replicas: Any) -> None:
         raise invalid(resource, name, problems)
 
 
-def check_changes(resource: Resource, new: Obj, old: Obj) -> None:
-    """Check that fields that cannot change have not.
-
-    Raises:
-        Invalid: one has.
-    """
-    problems: Problems = []
+def _check_changes(resource: Resource, new: Obj, old: Obj, problems: Problems) -> None:
+    """Fields that cannot change have not."""
     if resource.kind == "Pod":
         _check_pod_change(new, old, problems)
     for path in IMMUTABLE.get(resource.key, ()):
         if _at(new, path) != _at(old, path):
-            text = f"Invalid value: {_brief(_at(new, path))}: field is immutable"
-            if path == "roleRef":
-                text = f"Invalid value: {_brief(_at(new, path))}: cannot change roleRef"
-            problems.append((path, text, "FieldValueInvalid"))
+            why = "cannot change roleRef" if path == "roleRef" else "field is immutable"
+            bad(problems, path, _at(new, path), why)
     if resource.kind in ("ConfigMap", "Secret") and old.get("immutable"):
         for field in ("data", "binaryData"):
             if new.get(field) != old.get(field):
                 text = "Forbidden: field is immutable when `immutable` is set"
                 problems.append((field, text, "FieldValueForbidden"))
-    if problems:
-        raise invalid(resource, old["metadata"]["name"], problems)
 
 
 IMMUTABLE: dict[str, tuple[str, ...]] = {
@@ -142,11 +133,6 @@ def _at(obj: Obj, path: str) -> Any:
     for part in path.split("."):
         value = value.get(part) if isinstance(value, dict) else None
     return value
-
-
-def _brief(value: Any) -> str:
-    text = f'"{value}"' if isinstance(value, str) else re.sub(r"\s+", " ", str(value))
-    return text if len(text) <= 200 else text[:197] + "..."
 
 
 KINDS: dict[str, Callable[[Obj, Problems], None]] = {
