@@ -241,6 +241,8 @@ def _surroundings(parsed: Parsed, console: Console) -> Console:
 
 def _elsewhere(verb: Verb, name: str, edition: Edition) -> str:
     """A remark when the flag exists in another edition."""
+    if name in {flag.name for flag in verb.flags_in(edition)}:
+        return ""
     for other in EDITIONS:
         if other is not edition and name in {flag.name for flag in verb.flags_in(other)}:
             return f" (it belongs to {other.name}; this is {edition.name})"

@@ -208,7 +208,14 @@ STABLE = Edition(
     checks=MappingProxyType(
         {
             "pre": (*KUBERNETES, "pre-kubernetes-setup", "pre-kubernetes-capability", "linkerd-version"),
-            "default": (*INSTALLED, "linkerd-api", "linkerd-version", "control-plane-version", *ADDONS),
+            "default": (
+                *INSTALLED,
+                "linkerd-api",
+                "linkerd-version",
+                "control-plane-version",
+                "linkerd-ha-checks",
+                *ADDONS,
+            ),
             "proxy": (
                 *INSTALLED,
                 "linkerd-identity-data-plane",

@@ -1,0 +1,1 @@
+"""The checks of ``linkerd check``: data that says what is looked at, and functions that look."""
