@@ -76,8 +76,11 @@ class Pool:
             self._opened()
 
     def lost(self, endpoint: Endpoint, now: float) -> None:
-        """Connecting to an endpoint failed: try again after the next step of its back-off."""
-        if endpoint in self.ready:
+        """Connecting to an endpoint failed: try again after the next step of its back-off.
+
+        Requests that failed together count once.
+        """
+        if endpoint in self.ready or (endpoint in self.unready and endpoint.until == INFINITY):
             endpoint.connected = False
             self.retire(endpoint, now + endpoint.waits.next(self.rng))
 

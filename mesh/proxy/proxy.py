@@ -23,6 +23,8 @@ from mesh.proxy.transport import Connection
 __all__ = ["Proxy"]
 
 INFINITY = float("inf")
+# Kinds of clients whose stacks are kept; addresses of long-gone pods must not pile up.
+MAX_CLIENTS = 4096
 
 
 class Proxy:
@@ -170,6 +172,8 @@ class Proxy:
         if policy is not None and policy.asks_addresses:
             self._by_address.add(port)
             client = f"{client} {peer.ip}"
+        if len(self._clients) >= MAX_CLIENTS:
+            self._clients.clear()
         stack = inbound(self._shared, port, request.grpc, peer, policy, self._limiters.get(port))
         self._clients[port, request.grpc, client] = stack
         return stack

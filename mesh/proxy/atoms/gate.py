@@ -83,6 +83,11 @@ class Gate:
         return self.state is GateState.OPEN or self.permits > 0
 
     def take(self) -> None:
-        """A request passes. On probation it uses the permit up, which never comes back."""
+        """A request passes. On probation it uses the permit up, which does not come back with its answer."""
         if self.permits:
             self.permits -= 1
+
+    def give_back(self) -> None:
+        """The request that took the permit was never sent."""
+        if self.state is GateState.PROBATION:
+            self.permits = 1

@@ -12,6 +12,7 @@ from mesh.proxy.atoms.gate import GateState
 from mesh.proxy.effects import Flow
 from mesh.proxy.endpoint import Endpoint
 from mesh.proxy.layers import Layer
+from mesh.proxy.layers.client import UNCONNECTED
 from mesh.proxy.pool import Pool
 
 __all__ = ["Accrue"]
@@ -45,10 +46,13 @@ class Accrue:
         accrual = self.accrual
         if accrual is None:
             return (yield from self.next(request, deadline))
-        if accrual.poll(self.clock()) is GateState.PROBATION:
+        probing = accrual.poll(self.clock()) is GateState.PROBATION
+        if probing:
             accrual.gate.take()
             self.pool.retire(self.endpoint)
         response = yield from self.next(request, deadline)
+        if probing and response.error == UNCONNECTED:
+            accrual.gate.give_back()
         if response.status:
             success = self.classify(request.grpc, response.status, response.grpc_status)
             self._observe(accrual, success)

@@ -48,7 +48,7 @@ class Balance:
 
     def __call__(self, request: Request, deadline: float) -> Flow:
         pool, clock = self.pool, self.clock
-        start = entered = clock()
+        start = entered = pool.used = clock()
         if pool.unready:
             pool.refresh(start)
         while True:
@@ -62,7 +62,6 @@ class Balance:
             endpoint = choose(ready, self.rng, start)
             stack = endpoint.stack if self.classify is None else endpoint.classified(self.classify)
             endpoint.pending += 1
-            pool.used = start
             response: Response | None = None
             try:
                 response = yield from stack(request, deadline)
@@ -99,6 +98,8 @@ class Balance:
                 now = clock()
                 if failfast.shut:
                     return "failfast"
+                # What became ready may be gone again before its turn came: then the wait begins anew.
+                failfast.advance(QueueInput.STARVE, now)
                 if now >= failfast.expiry:
                     failfast.advance(QueueInput.EXPIRE)
                     return "failfast"
@@ -111,5 +112,6 @@ class Balance:
                     return ""
         finally:
             pool.waiting -= 1
+            pool.used = clock()
             if not pool.waiting:
                 failfast.advance(QueueInput.DRAIN)

@@ -15,8 +15,8 @@ __all__ = ["UNCONNECTED", "Client"]
 # The error of a request that was not sent because its endpoint has no connection; the balancer's to handle.
 UNCONNECTED = "unconnected"
 
-# Errors after which a connection is known not to exist.
-CONNECT_ERRORS = frozenset({"refused", "unreachable", "tls", "connect timeout"})
+# Errors after which a connection is known not to exist. A reset may have come while the request was served.
+CONNECTION_ERRORS = frozenset({"refused", "unreachable", "tls", "connect timeout", "reset"})
 
 
 class Client:
@@ -75,8 +75,8 @@ class Client:
         error, endpoint = response.error, self.endpoint
         if error == "timeout":
             return response
-        if endpoint.eager and self.pool is not None and error in CONNECT_ERRORS:
-            if not endpoint.connected:
+        if endpoint.eager and self.pool is not None and error in CONNECTION_ERRORS:
+            if not endpoint.connected and error != "reset":
                 return fail(UNCONNECTED)
             # It broke with this request on it; the next one finds it gone.
             endpoint.connected = False

@@ -113,7 +113,8 @@ class Hand:
             else:
                 self.at(effect.deadline, resume(fail("timeout")))
         elif isinstance(effect, Wait):
-            effect.signal.waiters.append(resume(True))
+            fired = resume(True)
+            effect.signal.waiters.append(lambda: self.at(self.now, fired))
             if effect.deadline < INFINITY:
                 self.at(effect.deadline, resume(False))
         else:
