@@ -11,9 +11,20 @@ from mesh.messages import Response
 from mesh.proxy.effects import Flow, Send, Sleep, Wait
 from sim.engine import Deadline, Engine
 
-__all__ = ["FlowRun", "Transport"]
+__all__ = ["FlowRun", "Transport", "until"]
 
 INFINITY = float("inf")
+
+
+def until(now: float, deadline: float) -> float:
+    """Seconds to wait for an absolute deadline, never waking before it.
+
+    Rounded to nanoseconds, so that equal waits share one FIFO of deadlines whatever the clock shows.
+    """
+    if deadline == INFINITY:
+        return INFINITY
+    length = max(0.0, round(deadline - now, 9))
+    return length if now + length >= deadline else length + 1e-9
 
 
 class Transport(Protocol):
@@ -58,6 +69,8 @@ class FlowRun:
         engine = self.transport.engine
         # Rounded so that equal waits share one FIFO of deadlines whatever the clock shows.
         length = max(0.0, round(effect.deadline - engine.now, 9)) if effect.deadline < INFINITY else INFINITY
+        if engine.now + length < effect.deadline:
+            length += 1e-9  # never early: a flow woken before its deadline would wait for nothing, for ever
         expiry = self._waiting = engine.deadline(length, self._expired)
 
         def fired() -> None:
