@@ -15,7 +15,7 @@ from sim.cluster.net import Conn, Exchange, Refusal
 from sim.cluster.program import Container
 from sim.engine import Deadline
 from sim.programs.http import outcome_of
-from sim.programs.linkerd.driver import FlowRun
+from sim.programs.linkerd.driver import FlowRun, until
 from sim.programs.world import World
 
 __all__ = ["Credentials", "Hello", "ProxyTransport"]
@@ -195,8 +195,7 @@ class ProxyTransport:
         attempt = Attempt(self, effect, run)
         deadline = effect.deadline
         if deadline != INFINITY:
-            length = max(0.0, round(deadline - self.engine.now, 9))
-            attempt.expiry = self.engine.deadline(length, attempt.expired)
+            attempt.expiry = self.engine.deadline(until(self.engine.now, deadline), attempt.expired)
         endpoint = effect.endpoint
         if type(endpoint) is Local:
             attempt.link = LOCAL
