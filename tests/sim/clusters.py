@@ -1,4 +1,4 @@
-"""A whole small cluster for tests: real API server, controllers, scheduler, kubelets and network, toy programs."""
+"""A whole small cluster for tests: everything is real but the programs."""
 
 from collections.abc import Callable
 from typing import Any
@@ -143,6 +143,12 @@ class Lab:
 
     def program(self, pod: str, container: str = "main", namespace: str = "default") -> Any:
         return self.programs[namespace, pod, container]
+
+    def idles(self, seconds: float) -> bool:
+        """Whether nothing happens but the nodes' five-minute heartbeats and what looks at them."""
+        steps = self.engine.steps
+        self.run(seconds)
+        return self.engine.steps - steps <= 8 * len(self.kubelets) * (seconds // 300 + 1)
 
     def reasons(self, kind: str = "Pod") -> list[str]:
         return [e["reason"] for e in self.api.list("events") if e["involvedObject"]["kind"] == kind]

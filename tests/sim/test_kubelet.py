@@ -1,11 +1,13 @@
 """Kubelets: pods from binding to removal, on a real API server and network."""
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
 from sim.cluster.api import BadRequest
-from tests.sim.clusters import Lab, container, pod, ready, state
+from sim.cluster.node.pulls import Backoff
+from tests.sim.clusters import Lab, container, deployment, pod, ready, state
 
 Obj = dict[str, Any]
 
@@ -62,7 +64,7 @@ def test_unknown_image_backs_off_while_the_rest_of_the_pod_runs(lab: Lab) -> Non
         "ImagePullBackOff",
     ]
     failures = [when for when, reason in seen if reason == "ErrImagePull"]
-    gaps = [later - earlier for earlier, later in zip(failures, failures[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in pairwise(failures)]
     assert gaps == pytest.approx([10.3, 20.3, 40.3, 80.3, 160.3], abs=0.6)
     found = lab.pod("p")
     assert state(found, 1)["state"].keys() == {"running"}
@@ -84,15 +86,13 @@ def test_a_crashing_container_restarts_at_once_then_after_10_20_40_s(lab: Lab) -
             starts.append(lab.engine.now)
         if statuses and statuses[0]["state"].get("waiting", {}).get("reason") == "CrashLoopBackOff":
             assert statuses[0]["lastState"]["terminated"]["exitCode"] == 3
-    gaps = [later - earlier for earlier, later in zip(starts[1:], starts[2:], strict=False)]
+    gaps = [later - earlier for earlier, later in pairwise(starts[1:])]
     assert gaps[:4] == pytest.approx([10.3, 20.3, 40.3, 80.3], abs=0.5)
     assert lab.pod("p")["status"]["phase"] == "Running"  # restartPolicy Always never ends
     assert any(text.startswith("Back-off restarting") for text in lab.messages("BackOff"))
 
 
 def test_back_off_ends_at_five_minutes_and_is_forgotten_after_ten(lab: Lab) -> None:
-    from sim.cluster.node.pulls import Backoff
-
     backoff, now, waits = Backoff(), 0.0, []
     for _ in range(8):
         waits.append(backoff.ended(now))
@@ -274,17 +274,15 @@ def test_kill_hooks_and_previous_logs(lab: Lab) -> None:
 def test_status_is_written_only_when_it_changed(lab: Lab) -> None:
     lab.create(pod("p", container("web:v1", readinessProbe={"httpGet": {"port": 8080}, "periodSeconds": 1})))
     lab.run(30)
-    before = lab.api.resource_version
+    before = lab.pod("p")
     lab.run(300)
-    assert lab.api.resource_version == before
+    assert lab.pod("p") is before
 
 
 def test_an_idle_cluster_costs_nothing_without_probes(lab: Lab) -> None:
     lab.create(pod("p", container("sleeper:v1")))
     lab.run(60)
-    before = lab.engine.steps
-    lab.run(3600)
-    assert lab.engine.steps == before
+    assert lab.idles(3600)
 
 
 def test_two_runs_are_equal() -> None:
@@ -299,8 +297,6 @@ def test_two_runs_are_equal() -> None:
 
 
 def test_a_failed_machine_is_unreachable_and_its_pods_move() -> None:
-    from tests.sim.clusters import deployment
-
     lab = service_account_ready(Lab(2))
     lab.create(deployment("web", 2))
     lab.run(20)

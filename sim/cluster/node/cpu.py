@@ -56,6 +56,7 @@ class CpuShare:
         "account",
         "active",
         "charged",
+        "factor",
         "history",
         "limit",
         "sample_at",
@@ -72,6 +73,7 @@ class CpuShare:
         self.active = 0
         self.settled = 0  # busy workers when the speed was last set
         self.speed = 1.0
+        self.factor = 1.0  # a fault's, on this container alone
         self.charged = 0.0
         self.station = Station(account.engine, busy=self.busy)
         self.sample_at = 0.0
@@ -137,7 +139,12 @@ class CpuShare:
         self.settled = self.active
         if speed != self.speed:
             self.speed = speed
-            self.station.change(speed=speed)
+            self.station.change(speed=speed * self.factor)
+
+    def slow(self, factor: float) -> None:
+        """Fault: this container runs at ``factor`` of the speed it would have; 1 ends it."""
+        self.factor = factor
+        self.station.change(speed=self.speed * factor)
 
 
 class CpuAccount:

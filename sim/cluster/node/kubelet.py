@@ -26,6 +26,8 @@ Obj = dict[str, Any]
 # How long the control plane waits for a silent kubelet. Source: kube-controller-manager,
 # --node-monitor-grace-period, 40 s.
 SILENCE = 40.0
+# How often an unchanged status is posted. Source: kubelet --node-status-report-frequency, 5 m.
+HEARTBEAT = 300.0
 
 
 class Kubelet:
@@ -41,8 +43,8 @@ class Kubelet:
         tables: pods' changes are appended to ``tables.pods``.
         proxy_container: the container that makes a pod count as meshed in that table.
 
-    *Differs:* no heartbeats: the node's Lease and status are written when they change. A machine that fails
-    arms the timer that the control plane would find expired.
+    *Differs:* its status is posted when it changes and every five minutes, its Lease never again. A machine
+    that fails arms the timer that the control plane would find expired.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class Kubelet:
         self.proxy_container = proxy_container
         self.store = ImageStore(engine, images)
         self.down = False
+        self.ahead = 0.0  # how far this machine's clock is ahead; a fault's
         self.workers: dict[tuple[str, str], PodWorker] = {}
         if node.name not in network.topology.hosts():
             network.add_host(node.name, node.zone)
@@ -75,6 +78,7 @@ class Kubelet:
         """Register the node and begin to watch pods."""
         self._register()
         self.api.watch("pods", self._on_pod)
+        self.engine.process(self._heartbeats())
 
     # -- the node ----------------------------------------------------------------------------------------
 
@@ -89,7 +93,7 @@ class Kubelet:
 
     def _report(self, ready: str, reason: str, message: str) -> None:
         stored = self.api.get("nodes", self.node.name)
-        now = self.engine.timestamp()
+        now = self.engine.calendar.timestamp(self.engine.now + self.ahead)
         old = stored.get("status") or {}
         status = node_status(self.node, old, now, self.api.version, (ready, reason, message))
         self.api.set_status("nodes", self.node.name, None, status)
@@ -105,6 +109,12 @@ class Kubelet:
         self.store.present.clear()
         self.network.drop(self.net)
         self.engine.process(self._missed())
+
+    def _heartbeats(self) -> "Generator[simpy.Event, Any, None]":
+        while True:
+            yield self.engine.timeout(HEARTBEAT)
+            if not self.down:
+                self._report("True", "KubeletReady", "kubelet is posting ready status")
 
     def _missed(self) -> "Generator[simpy.Event, Any, None]":
         yield self.engine.timeout(SILENCE)
@@ -214,6 +224,12 @@ class Kubelet:
         return sum(share.usage(window) for share in shares if share is not None)
 
     # -- faults ------------------------------------------------------------------------------------------
+
+    def set_clock(self, ahead: float) -> None:
+        """Set this machine's clock ahead by that many seconds (behind when negative); its status tells."""
+        self.ahead = ahead
+        if not self.down:
+            self._report("True", "KubeletReady", "kubelet is posting ready status")
 
     def kill_container(
         self, namespace: str, pod: str, name: str, *, code: int = SIGKILL_CODE, oom: bool = False

@@ -257,7 +257,7 @@ class PodWorker:
         self._record("Terminating" if terminating else status["phase"])
 
     def _record(self, phase: str) -> None:
-        """Append to the table of pods what changed; phases besides Kubernetes' are Terminating and Deleted."""
+        """Append to the table of pods what changed; Terminating and Deleted besides the phases."""
         states = ",".join(describe_state(runner) for runner in [*self.inits, *self.apps])
         row = (phase, ready_count(self), states)
         if row != self._written:

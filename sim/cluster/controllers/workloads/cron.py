@@ -57,10 +57,10 @@ def _field(text: str, low: int, high: int, names: tuple[str, ...] = ()) -> froze
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """A parsed schedule; times are UTC.
+    """A parsed schedule; times are UTC, Sunday is 0 (and, as in Kubernetes, never 7).
 
     Attributes:
-        any_day: neither day field is restricted by itself: with both restricted, either suffices.
+        day_free, weekday_free: the field is a star. With neither, a day suffices that either field names.
     """
 
     minutes: frozenset[int]
@@ -81,13 +81,12 @@ class Schedule:
         parts = SHORTHANDS.get(text.strip(), text).split()
         if len(parts) != 5:
             raise BadSchedule(f"expected exactly 5 fields, found {len(parts)}: {text!r}")
-        weekdays = _field(parts[4].replace("7", "0") if parts[4] == "7" else parts[4], 0, 6, DAYS)
         return cls(
             minutes=_field(parts[0], 0, 59),
             hours=_field(parts[1], 0, 23),
             days=_field(parts[2], 1, 31),
             months=_field(parts[3], 1, 12, MONTHS),
-            weekdays=weekdays,
+            weekdays=_field(parts[4], 0, 6, DAYS),
             day_free=parts[2][0] in "*?",
             weekday_free=parts[4][0] in "*?",
         )
