@@ -68,10 +68,6 @@ class Gauge(Counter):
         """It is ``value`` now."""
         self.value = value
 
-    def dec(self, amount: float = 1) -> None:
-        """It is ``amount`` less."""
-        self.value -= amount
-
 
 class Histogram:
     """Counts observations by the smallest bound that is not below them."""

@@ -33,9 +33,6 @@ class Reference:
     kind: str = "default"
     name: str = "default"
 
-    def __str__(self) -> str:
-        return f"{self.kind}.{self.name}" if self.kind == "default" else f"{self.kind}/{self.name}"
-
 
 @dataclass(frozen=True, slots=True)
 class Network:

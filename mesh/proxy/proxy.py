@@ -42,6 +42,8 @@ class Proxy:
     Attributes:
         registry: its metrics.
         identity: its certificate.
+        destinations: outbound, by authority and original address.
+        clients: inbound stacks, by port, protocol and client.
     """
 
     def __init__(
@@ -62,8 +64,8 @@ class Proxy:
         self.registry.gauge("process_start_time_seconds").set(config.epoch + clock())
         self.identity = Identity(self.registry, config.min_refresh, config.max_refresh)
         self.destinations: dict[tuple[str, tuple[str, int]], Destination] = {}
+        self.clients: dict[tuple[int, bool, str], Layer] = {}
         self._shared = Shared(config, clock, rng, self.registry, full=full)
-        self._clients: dict[tuple[int, bool, str], Layer] = {}
         self._policies: dict[int, ServerPolicy] = {}
         self._limiters: dict[int, LocalRateLimit] = {}
         # Ports whose policy depends on addresses, so that stacks cannot be shared between them.
@@ -91,7 +93,7 @@ class Proxy:
         client = peer.no_tls_reason if peer.client_id is None else peer.client_id
         if port in self._by_address:
             client = f"{client} {peer.ip}"
-        stack = self._clients.get((port, request.grpc, client))
+        stack = self.clients.get((port, request.grpc, client))
         if stack is None:
             stack = self._admit(request, peer, port)
         return stack(request, INFINITY)
@@ -161,8 +163,8 @@ class Proxy:
             del self._limiters[port]
         if rule is not None and port not in self._limiters:
             self._limiters[port] = LocalRateLimit(rule)
-        for key in [key for key in self._clients if key[0] == port]:
-            del self._clients[key]
+        for key in [key for key in self.clients if key[0] == port]:
+            del self.clients[key]
         self._by_address.discard(port)
 
     def _admit(self, request: Request, peer: Peer, port: int) -> Layer:
@@ -172,10 +174,10 @@ class Proxy:
         if policy is not None and policy.asks_addresses:
             self._by_address.add(port)
             client = f"{client} {peer.ip}"
-        if len(self._clients) >= MAX_CLIENTS:
-            self._clients.clear()
+        if len(self.clients) >= MAX_CLIENTS:
+            self.clients.clear()
         stack = inbound(self._shared, port, request.grpc, peer, policy, self._limiters.get(port))
-        self._clients[port, request.grpc, client] = stack
+        self.clients[port, request.grpc, client] = stack
         return stack
 
     # -- identity --------------------------------------------------------------------------------------

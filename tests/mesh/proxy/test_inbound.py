@@ -18,6 +18,7 @@ from mesh.proxy.policy import (
     RouteMatch,
     ServerPolicy,
 )
+from mesh.proxy.proxy import MAX_CLIENTS
 from tests.mesh.proxy.hand import Site
 from tests.mesh.proxy.vectors import vector, vectors
 
@@ -267,6 +268,23 @@ def test_limits_stay_when_only_the_rest_of_the_policy_changes() -> None:
         site.proxy.set_policy(8080, ServerPolicy(Reference(name=name), everyone, rate_limit=rule))
         ask(site)
     assert ask(site).status == 429
+
+
+def test_a_limit_taken_back_limits_nobody() -> None:
+    site = Site()
+    everyone = (Authorization(ALL_NETWORKS, UNAUTHENTICATED, Reference()),)
+    limited = ServerPolicy(Reference(), everyone, rate_limit=RateLimit(Reference(), total=1))
+    site.proxy.set_policy(8080, limited)
+    assert [ask(site).status for _ in range(2)] == [200, 429]
+    site.proxy.set_policy(8080, ServerPolicy(Reference(), everyone))
+    assert [ask(site).status for _ in range(2)] == [200, 200]
+
+
+def test_clients_of_long_ago_do_not_pile_up() -> None:
+    site = Site()
+    for n in range(MAX_CLIENTS + 10):
+        site.inbound(peer=Peer("10.0.0.9", f"client-{n}"))
+    assert len(site.proxy.clients) <= MAX_CLIENTS
 
 
 # -- the application is not there ----------------------------------------------------------------------------
