@@ -63,7 +63,8 @@ def load_all(text: str, *, name: str = "stdin") -> list[Any]:
             reader.take(event)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        line = mark.line + 1 if mark is not None else 0
+        # What is missing at the very end is reported on the last line, not below it.
+        line = min(mark.line + 1, len(text.splitlines())) if mark is not None else 0
         message = error.problem or error.context or "malformed YAML"
         raise YamlError(name, line, message) from None
     except yaml.reader.ReaderError as error:

@@ -68,13 +68,14 @@ def read_inputs(path: str, console: Console) -> list[Input]:
 
 def _files(path: str, console: Console) -> list[str]:
     """The file itself, or the files below a folder in order of name."""
+    path = path.rstrip("/") or path
     try:
         names = console.listdir(path)
     except OSError:
         return [path]
     found = []
     for name in sorted(names):
-        found += _files(f"{path.rstrip('/')}/{name}", console)
+        found += _files(f"{path}/{name}", console)
     return found
 
 

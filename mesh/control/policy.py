@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from mesh.control import labels
-from mesh.control.discovery.endpoints import annotated_ports, in_ports
+from mesh.control.discovery.endpoints import in_ports, pod_ports
 from mesh.editions import Edition
 from mesh.messages import InboundAuthorization, InboundPolicy
 
@@ -55,7 +55,7 @@ def _default(pod: Obj, port: int, config: PolicyConfig) -> InboundPolicy:
     name = (metadata.get("annotations") or {}).get(DEFAULT_POLICY, config.default_policy)
     if name not in POLICIES:
         name = config.default_policy
-    opaque = in_ports(port, annotated_ports(metadata, labels.OPAQUE_PORTS, config.opaque_ports))
+    opaque = in_ports(port, pod_ports(pod, labels.OPAQUE_PORTS, config.opaque_ports))
     return InboundPolicy(
         "default",
         name,

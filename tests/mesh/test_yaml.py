@@ -16,7 +16,7 @@ BOMB = "a: &a [1,1,1,1,1,1,1,1,1,1]\n" + "".join(
     [
         ("a: 1\na: 2\n", 2, 'key "a" already set'),
         ("a:\n b\n  c: d\n", 3, "mapping values are not allowed"),
-        ("a: 1\nb: [1,\n", 3, "did not find expected node content"),
+        ("a: 1\nb: [1,\n", 2, "did not find expected node content"),
         ("a: !!python/object:os.system x", 1, "!!python/object:os.system is not supported"),
         ("a: !!timestamp 2020-01-01", 1, "not supported"),
         ("a: !foo 1", 1, "!foo is not supported"),

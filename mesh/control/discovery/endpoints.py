@@ -10,11 +10,20 @@ from typing import Any, TypeAlias
 
 from mesh.control import labels
 from mesh.control.discovery.index import Index
+from mesh.control.injection.workload import port_names
 from mesh.control.names import Target, identity_name
 from mesh.editions import Edition
 from mesh.messages import Address
 
-__all__ = ["Context", "DiscoveryConfig", "addresses", "annotated_ports", "in_ports", "pod_address"]
+__all__ = [
+    "Context",
+    "DiscoveryConfig",
+    "addresses",
+    "annotated_ports",
+    "in_ports",
+    "pod_address",
+    "pod_ports",
+]
 
 Obj: TypeAlias = dict[str, Any]
 
@@ -215,9 +224,9 @@ def pod_address(
     if labels.POD_TEMPLATE_HASH in pod_labels:
         found["pod_template_hash"] = pod_labels[labels.POD_TEMPLATE_HASH]
     identity, hint = None, ""
-    skipped = annotated_ports(metadata, labels.SKIP_INBOUND_PORTS, config.skip_inbound_ports)
+    skipped = pod_ports(pod, labels.SKIP_INBOUND_PORTS, config.skip_inbound_ports)
     if control_plane and not in_ports(port, skipped):
-        if in_ports(port, annotated_ports(metadata, labels.OPAQUE_PORTS, config.opaque_ports)):
+        if in_ports(port, pod_ports(pod, labels.OPAQUE_PORTS, config.opaque_ports)):
             hint = "opaque"
         elif config.http2:
             hint = "h2"
@@ -230,6 +239,15 @@ def pod_address(
 def annotated_ports(metadata: Obj, key: str, default: str) -> str:
     """The list of ports that an annotation gives, or the default."""
     return str((metadata.get("annotations") or {}).get(key, default))
+
+
+def pod_ports(pod: Obj, key: str, default: str) -> str:
+    """The list of ports that a pod's annotation gives, names of its container ports as numbers."""
+    text = annotated_ports(pod.get("metadata") or {}, key, default)
+    if text.replace(",", "").replace("-", "").isdigit():
+        return text
+    names = port_names(pod.get("spec") or {})
+    return ",".join(str(names.get(part.strip(), part)) for part in text.split(","))
 
 
 def in_ports(port: int, text: str) -> bool:

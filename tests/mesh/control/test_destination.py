@@ -193,13 +193,15 @@ def test_several_slices_are_one_set_without_duplicates() -> None:
         ("linkerd", {"config.linkerd.io/skip-inbound-ports": "25,8000-9000"}, False, ""),
         ("linkerd", {"config.linkerd.io/skip-inbound-ports": "25"}, True, "h2"),
         ("linkerd", {"config.linkerd.io/opaque-ports": "8080"}, True, "opaque"),
+        ("linkerd", {"config.linkerd.io/opaque-ports": "25,http"}, True, "opaque"),
+        ("linkerd", {"config.linkerd.io/skip-inbound-ports": "http"}, False, ""),
         ("linkerd", {"linkerd.io/identity-mode": "disabled"}, False, "h2"),
     ],
 )
 def test_identity_and_hint(meshed: str, annotations: Obj, identity: bool, hint: str) -> None:
-    made = fed(
-        service(), pod("a", "10.1.0.1", meshed=meshed, annotations=annotations), slice_of(("a", "10.1.0.1"))
-    )
+    containers = [{"ports": [{"name": "http", "containerPort": 8080}]}]
+    meshed_pod = pod("a", "10.1.0.1", meshed=meshed, annotations=annotations, containers=containers)
+    made = fed(service(), meshed_pod, slice_of(("a", "10.1.0.1")))
     (address,) = get(made).add
     assert (address.identity is not None) is identity
     assert address.hint == hint
