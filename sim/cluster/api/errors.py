@@ -45,16 +45,19 @@ class ApiError(Exception):
     def __init__(
         self,
         message: str,
-        *,
         reason: str | None = None,
         code: int | None = None,
         details: dict[str, Any] | None = None,
     ) -> None:
-        super().__init__(message)
+        # simpy raises a failed process's error as a copy made from its args, so they hold everything.
+        super().__init__(message, reason, code, details)
         self.message = message
         self.reason = reason or type(self).reason
         self.code = code or type(self).code
         self.details = details or {}
+
+    def __str__(self) -> str:
+        return self.message
 
     @property
     def status(self) -> dict[str, Any]:

@@ -44,7 +44,7 @@ class Writer:
             raise BadRequest(f"error validating data: {missing} not set")
         given = str(obj["apiVersion"])
         resource = self.api.resource_for(given, str(obj["kind"]))
-        received = clone(obj)
+        received = _own(obj)
         received["apiVersion"] = resource.api_version
         meta = received.get("metadata")
         if meta is None:
@@ -241,6 +241,7 @@ class Writer:
     def _patched(self, resource: Resource, old: Obj, patch: Any, kind: str, subresource: str) -> Obj:
         """What the patch makes of the object."""
         target = scale_of(resource, old) if subresource == "scale" else old
+        patch = _own(patch)
         if kind == "json":
             new = json_patch(target, patch)
         elif not isinstance(patch, dict):
@@ -257,7 +258,7 @@ class Writer:
         else:
             raise BadRequest(f'unknown patch kind "{kind}": use strategic, merge or json')
         self._check_identity(resource, new, target)
-        new = clone(new)
+        new = _own(new)
         return scaled(resource, old, new) if subresource == "scale" else new
 
     def _check_identity(self, resource: Resource, new: Obj, old: Obj) -> None:
@@ -276,6 +277,18 @@ class Writer:
             raise BadRequest(
                 f"a patch cannot change an object's kind from {old['kind']} to {new.get('kind')}"
             )
+
+
+def _own(obj: Obj) -> Obj:
+    """A copy of what a client sent.
+
+    Raises:
+        BadRequest: it is nested too deeply to be handled.
+    """
+    try:
+        return clone(obj)  # type: ignore[no-any-return]
+    except RecursionError:
+        raise BadRequest("error validating data: nested too deeply") from None
 
 
 def _keep_status(resource: Resource, new: Obj, old: Obj) -> Obj:

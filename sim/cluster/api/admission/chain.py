@@ -9,8 +9,10 @@ from sim.cluster.api.admission.podsecurity import check_pod_security
 from sim.cluster.api.admission.request import Request
 from sim.cluster.api.admission.serviceaccount import ServiceAccountPlugin, default_tolerations
 from sim.cluster.api.admission.webhooks import Webhooks
+from sim.cluster.api.errors import BadRequest
 from sim.cluster.api.objects import Obj
 from sim.cluster.api.schema.defaults import apply_defaults
+from sim.cluster.api.schema.validation import misshapen
 
 if TYPE_CHECKING:
     from sim.cluster.api.server import ApiServer
@@ -44,11 +46,19 @@ class Admission:
         if request.resource.group != EXEMPT_GROUP:
             changed = yield from self.webhooks.mutate(request)
             if changed:
-                apply_defaults(request.object, request.object["apiVersion"], self.api.minor)
-                if new_pod:
-                    self.accounts.mount_token(request.object)
+                self._complete(request, new_pod)
         if new_pod and self.api.pod_security_policies:
             check_pod_security(self.api, request)
         if request.resource.group != EXEMPT_GROUP:
             yield from self.webhooks.validate(request)
         return request.object
+
+    def _complete(self, request: Request, new_pod: bool) -> None:
+        """What webhooks added gets its defaults and the token, like the rest of the object."""
+        try:
+            apply_defaults(request.object, request.object["apiVersion"], self.api.minor)
+            if new_pod:
+                self.accounts.mount_token(request.object)
+        except (AttributeError, KeyError, TypeError):
+            # Both walk the object as its kind prescribes; a webhook made something else of it.
+            raise BadRequest(misshapen(request.resource)) from None

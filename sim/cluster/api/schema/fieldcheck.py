@@ -46,14 +46,7 @@ class FieldChecker:
         """
         mistakes: Mistakes = []
         if resource.custom:
-            schema = self.definitions.schema(resource.key)
-            if schema:
-                self._custom(
-                    {k: v for k, v in obj.items() if k not in ("metadata", "kind", "apiVersion")},
-                    schema,
-                    "",
-                    mistakes,
-                )
+            self._custom_fields(resource, obj, mistakes)
         elif resource.kind in self.schema.kinds:
             self._object(obj, self.schema.kinds[resource.kind], "", mistakes)
         self._value(obj.get("metadata"), Field("ObjectMeta", "one", None), "metadata", mistakes)
@@ -99,6 +92,15 @@ class FieldChecker:
             mistakes.append(_mistyped(path, value, "object"))
         elif type_ not in self.schema.open:
             self._object(value, self.schema.types[type_], path, mistakes)
+
+    def _custom_fields(self, resource: Resource, obj: Obj, mistakes: Mistakes) -> None:
+        schema = self.definitions.schema(resource.key)
+        body = {key: value for key, value in obj.items() if key not in ("metadata", "kind", "apiVersion")}
+        try:
+            self._custom(body, schema or {}, "", mistakes)
+        except (AttributeError, TypeError):
+            # The walk follows the definition's schema, which anybody may have written.
+            raise BadRequest(f"the schema in the definition of {resource.key} cannot be read") from None
 
     # -- custom kinds: the part of OpenAPI that CRDs use ------------------------------------------------
 
