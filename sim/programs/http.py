@@ -19,10 +19,11 @@ from sim.engine.tables import NO_GRPC, Outcome
 from sim.programs.faults import Faults, Verdict
 from sim.programs.task import Handled, Hop, Steps, Task
 
-__all__ = ["Caller", "Client", "Handler", "HttpServer", "Stream", "outcome_of", "serve"]
+__all__ = ["REGISTRY_TYPE", "Caller", "Client", "Handler", "HttpServer", "Stream", "outcome_of", "serve"]
 
 Handler: TypeAlias = Callable[[Request, Peer], Handled]
 INFINITY = float("inf")
+REGISTRY_TYPE = "application/x-registry"  # asks /metrics for the registry itself instead of its text
 
 # gRPC codes that count as failures: Unknown, DeadlineExceeded, PermissionDenied, Internal, Unavailable
 # and DataLoss.

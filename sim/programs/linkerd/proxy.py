@@ -8,14 +8,14 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from mesh.messages import Certificate, Peer, Request, Response
+from mesh.messages import Certificate, Peer, Response
 from mesh.proxy.config import InvalidConfig, ProxyConfig
 from mesh.proxy.destination import Destination
 from mesh.proxy.proxy import Proxy
 from mesh.proxy.transport import Connection
 from sim.cluster.net import Conn, Exchange, Refusal
 from sim.cluster.program import Container
-from sim.programs.http import Stream, serve
+from sim.programs.http import REGISTRY_TYPE, Stream
 from sim.programs.linkerd.control import ControlClient, Discovery, IdentityLoop
 from sim.programs.linkerd.driver import FlowRun
 from sim.programs.linkerd.transport import Credentials, Hello, ProxyTransport, errno_of, judge
@@ -61,7 +61,8 @@ class LinkerdProxy:
         anchors = env.get(PREFIX + "IDENTITY_TRUST_ANCHORS", "")
         self.credentials = Credentials(config.identity_name, anchors)
         self.transport = ProxyTransport(self.container, self.world, self.credentials, self.proxy)
-        serve(self.container, config.admin_port, self.answer_admin)
+        self.container.pod.net.listen(config.admin_port, AdminPort(self))
+        self.container.ports.append(config.admin_port)
         self.container.log("INFO linkerd2_proxy::rt: Using single-threaded proxy runtime")
         self.container.log(f"INFO linkerd2_proxy: Admin interface on 0.0.0.0:{config.admin_port}")
         self.destination = self._client("DESTINATION")
@@ -165,13 +166,30 @@ class LinkerdProxy:
             self.proxy.sweep()
             self.engine.call_in(SWEEP, self._sweep)
 
-    # -- admin -----------------------------------------------------------------------------------------
+    # -- TLS ----------------------------------------------------------------------------------------------
 
-    def answer_admin(self, request: Request, peer: Peer) -> Response:
-        """The admin port. Inside the simulation ``/metrics`` hands over the registry, not its text."""
-        if request.path == "/metrics" and (request.headers or {}).get("accept") == "application/x-registry":
-            return Response(200, body=self.proxy.registry)
-        return self.proxy.admin(request)
+    def handshake(self, hello: Any) -> tuple[str | None, Hello | None]:
+        """Take part in a connection's opening: the client's identity, and what we present.
+
+        Raises:
+            Refused: it wants somebody else, has a bad certificate, or we have none yet.
+        """
+        if not isinstance(hello, Hello):
+            return None, None
+        mine = self.credentials
+        if mine.certificate is None or hello.server_name != mine.name:
+            raise Refused
+        answer = Hello("", mine.certificate, mine.name)
+        if hello.certificate is None:
+            return None, answer
+        now = self.engine.calendar.epoch + self.engine.now
+        if judge(hello, hello.name, mine.anchors, now):
+            raise Refused
+        return hello.name, answer
+
+
+class Refused(Exception):
+    """A TLS handshake that fails."""
 
 
 class Listener:
@@ -228,19 +246,14 @@ class Inbound(Listener):
         """Check the client's certificate if it presents one, and present ours."""
         if self.program.draining:
             return Refusal("refused")
-        mine, client_id = self.program.credentials, None
-        if isinstance(hello, Hello):
-            if hello.server_name != mine.name:
-                return Refusal("tls")
-            if hello.certificate is not None:
-                engine = self.program.engine
-                if judge(hello, hello.name, mine.anchors, engine.calendar.epoch + engine.now):
-                    return Refusal("tls")
-                client_id = hello.name
+        try:
+            client_id, answer = self.program.handshake(hello)
+        except Refused:
+            return Refusal("tls")
         peer, port = Peer(conn.peer_ip, client_id), conn.target[1]
         tcp = self.proxy.tcp_open("inbound", "src", self.proxy.accepted_labels(peer, port))
         conn.state = Accepted(conn, tcp, peer, port)
-        return None if hello is None else Hello("", mine.certificate, mine.name)
+        return answer
 
     def serve(self, exchange: Exchange) -> None:
         """Run the inbound stack."""
@@ -248,6 +261,28 @@ class Inbound(Listener):
         accepted.tcp.read.value += request.size
         flow = self.proxy.inbound(request, accepted.peer, accepted.port)
         FlowRun(self.transport, flow, partial(self.reply, exchange)).resume()
+
+
+class AdminPort:
+    """Port 4191: never redirected; meshed clients may come over TLS, kubelets come without."""
+
+    def __init__(self, program: LinkerdProxy) -> None:
+        self.program = program
+
+    def accept(self, conn: Conn, hello: Any) -> Any:
+        """As the inbound port, but open from the start and whoever may ask."""
+        try:
+            return self.program.handshake(hello)[1]
+        except Refused:
+            return Refusal("tls")
+
+    def serve(self, exchange: Exchange) -> None:
+        """Inside the simulation a scraper may ask for the registry itself instead of its text."""
+        request, proxy = exchange.request, self.program.proxy
+        if request.path == "/metrics" and (request.headers or {}).get("accept") == REGISTRY_TYPE:
+            exchange.reply(Response(200, body=proxy.registry))
+        else:
+            exchange.reply(proxy.admin(request))
 
 
 def probes(spec: dict[str, Any]) -> tuple[tuple[int, str], ...]:
