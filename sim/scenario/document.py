@@ -85,7 +85,7 @@ def _check_events(text: str, file: str) -> None:
     depth = documents = 0
     try:
         for event in yaml.parse(text, Loader=yaml.SafeLoader):
-            line = event.start_mark.line + 1
+            line = event.start_mark.line + 1 if event.start_mark else 1
             if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
                 raise Problems([Problem(file, line, "anchors (&) and aliases (*) are not used here")])
             if isinstance(event, yaml.CollectionStartEvent):

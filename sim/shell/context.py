@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from mesh.cli.console import Result
 from sim.engine import Engine
@@ -10,7 +10,10 @@ from sim.shell.files import Files
 from sim.shell.jobs import Jobs
 
 if TYPE_CHECKING:
+    from sim.cluster.cluster import Cluster
+    from sim.programs.world import World
     from sim.shell.client import Client
+    from sim.shell.faults import FaultBook
     from sim.shell.interpreter import Interpreter
 
 __all__ = ["Command", "Context", "Host", "Result", "error"]
@@ -50,8 +53,18 @@ class Host(Protocol):
         ...
 
     @property
-    def cluster(self) -> Any:
-        """The simulated cluster, for faults."""
+    def cluster(self) -> "Cluster":
+        """The simulated cluster."""
+        ...
+
+    @property
+    def world(self) -> "World":
+        """What programs share."""
+        ...
+
+    @property
+    def faults(self) -> "FaultBook":
+        """The faults in force."""
         ...
 
 

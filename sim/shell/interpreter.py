@@ -19,6 +19,7 @@ from sim.shell.table import COMMANDS, nearest
 __all__ = ["Exit", "Interpreter", "Write"]
 
 Write = Callable[[int, str], object]  # channel (1 output, 2 errors), text
+Announce = Callable[[str], object]
 MAX_STATEMENTS = 10_000  # one call may run
 MAX_DEPTH = 8  # sh inside sh, watch inside watch
 MAX_OUTPUT = 64_000_000  # characters one call may print
@@ -57,13 +58,13 @@ class Interpreter:
 
     # -- scripts ----------------------------------------------------------------------------------
 
-    def run(self, text: str, write: Write) -> int:
+    def run(self, text: str, write: Write, announce: Announce | None = None) -> int:
         """Run a script, handing its output to ``write`` in order; returns the first failure's status.
 
-        The whole text is parsed before any of it runs.
+        The whole text is parsed before any of it runs. ``announce`` is told each statement before it runs.
         """
         self._left, self._printed = MAX_STATEMENTS, 0
-        return self._script(text, "", write)
+        return self._script(text, "", write, announce)
 
     def nested(self, text: str, stdin: str = "") -> Result:
         """Run a script inside a command (``sh``, ``watch``)."""
@@ -81,7 +82,7 @@ class Interpreter:
         status = run(lambda channel, piece: out[channel].append(piece))
         return Result("".join(out[1]), "".join(out[2]), status)
 
-    def _script(self, text: str, stdin: str, write: Write) -> int:
+    def _script(self, text: str, stdin: str, write: Write, announce: Announce | None = None) -> int:
         try:
             statements = parse(text)
         except ShellError as problem:
@@ -89,14 +90,22 @@ class Interpreter:
             self.status = 2 if "syntax" in str(problem) else 1
             return self.status
         try:
-            return self._statements(statements, stdin, write)
+            return self._statements(statements, stdin, write, announce)
         except Exit as leave:
             self.status = leave.status
             return leave.status
 
-    def _statements(self, statements: Iterable[Statement], stdin: str, write: Write) -> int:
+    def _statements(
+        self,
+        statements: Iterable[Statement],
+        stdin: str,
+        write: Write,
+        announce: Announce | None = None,
+    ) -> int:
         failed = 0
         for statement in statements:
+            if announce is not None:
+                announce(statement.text)
             status = self._guarded(statement, stdin, write)
             self.status = status
             failed = failed or status

@@ -31,6 +31,11 @@ def unsupported(what: str) -> ShellError:
     return ShellError(f"{what} is not supported here")
 
 
+def _endless(delimiter: str) -> ShellError:
+    """The error for a here document that never ends."""
+    return ShellError(f"here document: a line with only {delimiter!r} must end it", unfinished=True)
+
+
 @dataclass(slots=True)
 class Token:
     """One token.
@@ -98,7 +103,7 @@ class Lexer:
         if start >= len(source):
             if self.documents:
                 name = self.documents[0].delimiter
-                raise ShellError(f"here document: a line with only {name!r} must end it")
+                raise _endless(name)
             return Token("end", "", start, start, self.line)
         if source[start] == "\n":
             return self._newline()
@@ -168,7 +173,7 @@ class Lexer:
         lines: list[str] = []
         while True:
             if self.position >= len(self.source):
-                raise ShellError(f"here document: a line with only {document.delimiter!r} must end it")
+                raise _endless(document.delimiter)
             end = self.source.find("\n", self.position)
             end = len(self.source) if end < 0 else end
             line = self.source[self.position : end]
@@ -233,7 +238,7 @@ class Lexer:
     def _until(self, quote: str) -> str:
         end = self.source.find(quote, self.position + 1)
         if end < 0:
-            raise ShellError(f"unexpected end of line: a {quote} is never closed")
+            raise ShellError(f"unexpected end of line: a {quote} is never closed", unfinished=True)
         text = self.source[self.position + 1 : end]
         self.line += text.count("\n")
         self.position = end + 1
@@ -260,7 +265,7 @@ class Lexer:
             self.position = stop
             if match is None:
                 if until:
-                    raise ShellError(f"unexpected end of line: a {until} is never closed")
+                    raise ShellError(f"unexpected end of line: a {until} is never closed", unfinished=True)
                 break
             char = match.group()
             if char == until:
@@ -325,7 +330,7 @@ class Lexer:
     def _braced(self, quoted: bool) -> Variable:
         end = self.source.find("}", self.position)
         if end < 0:
-            raise ShellError("unexpected end of line: a ${ is never closed")
+            raise ShellError("unexpected end of line: a ${ is never closed", unfinished=True)
         inside = self.source[self.position + 2 : end]
         if inside != "?" and not NAME.fullmatch(inside):
             short = inside if len(inside) < 30 else inside[:27] + "…"
@@ -359,7 +364,7 @@ class Lexer:
                 level += 1 if char == "(" else -1
                 if level == 0:
                     return match.start()
-        raise ShellError("unexpected end of line: a $( is never closed")
+        raise ShellError("unexpected end of line: a $( is never closed", unfinished=True)
 
 
 def _closing_quote(source: str, position: int) -> int:

@@ -121,7 +121,7 @@ class Parser:
             self.index += 1
             self._newlines()
             if self.token.kind == "end":
-                raise ShellError("syntax error: nothing stands after the |")
+                raise ShellError("syntax error: nothing stands after the |", unfinished=True)
             commands.append(self._command())
         return Pipeline(tuple(commands), negated)
 
@@ -175,7 +175,8 @@ class Parser:
         token = self.token
         if token.kind in ("newline", "end"):
             before = self.tokens[self.index - 1].text if self.index else ""
-            return ShellError(f"syntax error: nothing stands after {before!r}" if before else "syntax error")
+            text = f"syntax error: nothing stands after {before!r}" if before else "syntax error"
+            return ShellError(text, unfinished=before in CONNECTIVES)
         if token.text == ";;":
             return unsupported(";;")
         return ShellError(f"syntax error near {token.text!r}")

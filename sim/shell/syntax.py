@@ -19,7 +19,15 @@ __all__ = [
 
 
 class ShellError(Exception):
-    """The line cannot be understood, or asks for something this shell does not do. One line of text."""
+    """The line cannot be understood, or asks for something this shell does not do. One line of text.
+
+    Attributes:
+        unfinished: more lines could complete it: an open quote, a here document, a pipe into nothing.
+    """
+
+    def __init__(self, message: str, *, unfinished: bool = False) -> None:
+        super().__init__(message)
+        self.unfinished = unfinished
 
 
 @dataclass(frozen=True, slots=True)
