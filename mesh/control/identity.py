@@ -206,7 +206,7 @@ class Identity:
         try:
             csr = load_csr(request.csr)
         except ValueError as error:
-            raise IdentityError("InvalidArgument", f"unparseable CSR: {error}") from None
+            raise IdentityError("InvalidArgument", f"unparsable CSR: {error}") from None
         self._require_issuer(self._issuer, now_unix)
         _require_name(csr, request.identity)
         return Vetted(request.identity, request.token, csr)

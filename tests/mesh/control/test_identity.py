@@ -160,7 +160,7 @@ BROKEN = [
     ("no identity", "InvalidArgument", "missing identity"),
     ("no token", "InvalidArgument", "missing token"),
     ("no csr", "InvalidArgument", "missing csr"),
-    ("bad csr", "InvalidArgument", "unparseable CSR"),
+    ("bad csr", "InvalidArgument", "unparsable CSR"),
     ("issuer expired", "Unknown", "no longer valid: expired"),
     ("wrong csr name", "FailedPrecondition", "the CSR is for other"),
     ("token refused", "FailedPrecondition", "not authenticated"),
