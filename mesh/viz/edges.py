@@ -59,7 +59,9 @@ def rows(
     domain: str,
     control_plane: str = "linkerd",
 ) -> list[Edge]:
-    """The edges that begin or end in the resource's namespace, each once, in order.
+    """The edges that begin or end in the resource's namespace, in order.
+
+    *Differs:* an edge of which only a part is secured shows in two rows; upstream shows either.
 
     Args:
         results: the vector of :func:`queries`.
@@ -74,7 +76,9 @@ def rows(
         for pod in pods
     }
     found = set()
-    for labels, _ in results[0]:
+    for labels, connections in results[0]:
+        if not connections:  # there were some; nobody is connected now
+            continue
         source, target = labels.get("namespace", ""), labels.get("dst_namespace", "")
         if resource.namespace and resource.namespace not in (source, target):
             continue

@@ -45,6 +45,8 @@ class ControlClient:
         self.port = int(port)
         self.server_name = server_name
         self._rng = self.engine.stream("control", proxy.container.pod.name)
+        self._conn: Conn | None = None
+        self._opening: simpy.Event | None = None
 
     def backoff(self, failures: int) -> float:
         """Seconds to wait after that many failures in a row (1, 2, …)."""
@@ -67,7 +69,9 @@ class ControlClient:
             response = fail(response.error)
         if response.error == "timeout":
             exchange.abandon()
-        if not isinstance(response.body, Stream):
+        if isinstance(response.body, Stream):
+            response.body.on_end(conn.close)
+        else:
             conn.close()
         return response
 
@@ -79,6 +83,19 @@ class ControlClient:
         return settle
 
     def _open(self) -> Steps:
+        """The one connection, made again when it broke; a :class:`Refusal` if it cannot be."""
+        while self._opening is not None:
+            yield self._opening
+        if self._conn is not None and not self._conn.closed:
+            return self._conn
+        self._opening = opening = self.engine.event()
+        outcome = yield from self._dial()
+        self._conn = outcome if isinstance(outcome, Conn) else None
+        self._opening = None
+        opening.succeed()
+        return outcome
+
+    def _dial(self) -> Steps:
         net, transport = self.proxy.container.pod.net, self.transport
         try:
             ip = net.network.dns.resolve(self.host, self.proxy.container.pod.namespace)[0]

@@ -25,6 +25,7 @@ VECTOR: Vector = [
     ),
     connection("web", "emoji", "emojivoto", "emojivoto", no_tls_reason="not_provided_by_service_discovery"),
     connection("linkerd-prometheus", "web", "linkerd", "emojivoto", server_id=f"web.emojivoto.{IDENTITY}"),
+    (connection("web", "old", "emojivoto", "emojivoto", no_tls_reason="loopback")[0], 0.0),
     connection("a", "b", "other", "other", server_id=f"b.other.{IDENTITY}"),
 ]
 PODS = [
