@@ -30,6 +30,7 @@ class Destination:
         name: the fully qualified authority once a profile gave one; the ``authority`` label.
         endpoints: by (ip, port).
         forwarding: discovery knows nothing of it.
+        held: connections of the application that brought requests for it and are still open.
         stack: what a request to it goes through.
     """
 
@@ -43,6 +44,7 @@ class Destination:
         self.endpoints: dict[tuple[str, int], Endpoint] = {}
         self.labels: Labels = ()
         self.forwarding = False
+        self.held = 0
         self.routes: Routes | None = None
         self.rule: ConsecutiveFailures | None = None
         self._profile: Profile | None = None
@@ -57,8 +59,10 @@ class Destination:
         return bool(self.pool.ready)
 
     def idle(self, now: float) -> bool:
-        """Whether it may be dropped: unused for the configured time, and nothing in flight."""
-        return now - self.pool.used >= self.shared.config.outbound_idle and not self.pool.busy
+        """Whether it may be dropped: unused for the configured time, not busy, and held by nobody."""
+        return (
+            not self.held and now - self.pool.used >= self.shared.config.outbound_idle and not self.pool.busy
+        )
 
     # -- what discovery says ---------------------------------------------------------------------------
 

@@ -83,7 +83,7 @@ class Proxy:
         destination = self.destinations.get((request.authority, target))
         if destination is None or (
             # An idle cache would have dropped it by now.
-            self.clock() - destination.pool.used >= self._idle and not destination.pool.busy
+            not destination.held and destination.idle(self.clock())
         ):
             destination = self._discover(request, target)
         return destination.stack(request, INFINITY)

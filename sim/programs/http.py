@@ -87,7 +87,10 @@ class Stream:
     def through(self, conn: Conn) -> None:
         """The stream crosses ``conn``; called by whoever replies over it."""
         self._conns.append(conn)
-        conn.on_close.append(lambda _: self.end())
+        conn.on_close.append(self._closed)
+
+    def _closed(self, _: str) -> None:
+        self.end()
 
     def push(self, message: Any) -> None:
         """Send a message to the listener."""
@@ -126,6 +129,9 @@ class Stream:
         if self.ended:
             return
         self.ended = True
+        for conn in self._conns:
+            if self._closed in conn.on_close:
+                conn.on_close.remove(self._closed)
         ends, self._ends = self._ends, []
         for end in ends:
             end()

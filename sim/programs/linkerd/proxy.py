@@ -211,13 +211,26 @@ class Listener:
 class Accepted:
     """What a listener remembers of a connection."""
 
-    __slots__ = ("peer", "port", "tcp")
+    __slots__ = ("held", "peer", "port", "tcp")
 
     def __init__(self, conn: Conn, tcp: Connection, peer: Peer, port: int) -> None:
         self.tcp = tcp
         self.peer = peer
         self.port = port
-        conn.on_close.append(lambda reason: tcp.close(errno_of(reason)))
+        self.held: list[Destination] = []
+        conn.on_close.append(self.closed)
+
+    def hold(self, destination: Destination | None) -> None:
+        """A destination stays discovered while a connection that asked for it is open."""
+        if destination is not None and destination not in self.held:
+            destination.held += 1
+            self.held.append(destination)
+
+    def closed(self, reason: str) -> None:
+        """The connection closed."""
+        self.tcp.close(errno_of(reason))
+        for destination in self.held:
+            destination.held -= 1
 
 
 class Outbound(Listener):
@@ -236,6 +249,7 @@ class Outbound(Listener):
         request, conn = exchange.request, exchange.conn
         conn.state.tcp.read.value += request.size
         flow = self.proxy.outbound(request, conn.original)
+        conn.state.hold(self.proxy.destinations.get((request.authority, conn.original)))
         FlowRun(self.transport, flow, partial(self.reply, exchange)).resume()
 
 
