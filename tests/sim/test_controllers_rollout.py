@@ -243,6 +243,18 @@ def test_a_stuck_rollout_keeps_the_old_pods_and_passes_its_deadline(lab: Lab) ->
     assert condition(found, "Progressing")["reason"] == "NewReplicaSetAvailable"
 
 
+def test_scaling_a_stuck_rollout_is_proportional(lab: Lab) -> None:
+    # The example of Kubernetes' documentation on proportional scaling: 10 replicas, surge 3, unavailable 2.
+    lab.create(deployment("web", 10, strategy={"rollingUpdate": {"maxSurge": 3, "maxUnavailable": 2}}))
+    lab.run(20)
+    lab.patch("deployments.apps", "web", image("nowhere:v1"))
+    lab.run(20)
+    assert [sets(lab)[r]["spec"]["replicas"] for r in "12"] == [8, 5]
+    lab.scale("web", 15)
+    lab.run(20)
+    assert [sets(lab)[r]["spec"]["replicas"] for r in "12"] == [11, 7]
+
+
 def test_old_sets_beyond_the_history_limit_go(lab: Lab) -> None:
     lab.create(deployment("web", 1, revisionHistoryLimit=2))
     for version in range(2, 7):

@@ -7,7 +7,7 @@ import pytest
 
 from sim.cluster.api import BadRequest
 from sim.cluster.node.pulls import Backoff
-from tests.sim.clusters import Lab, container, deployment, pod, ready, state
+from tests.sim.clusters import Lab, Polite, Web, container, deployment, pod, ready, state
 
 Obj = dict[str, Any]
 
@@ -269,6 +269,36 @@ def test_kill_hooks_and_previous_logs(lab: Lab) -> None:
     assert [line for _, line in kubelet.logs("default", "p", "main", previous=True)] == ["started", "stopped"]
     assert state(lab.pod("p"))["restartCount"] == 1
     assert kubelet.container("default", "p", "main") is not None
+
+
+class Greedy(Polite):
+    """Wants a port that is taken."""
+
+    def start(self) -> None:
+        self.container.pod.net.listen(8080, None)  # type: ignore[arg-type]
+
+
+def test_a_program_that_cannot_have_its_port_logs_it_and_exits(lab: Lab) -> None:
+    lab.images.add("greedy", lab.remembering(Greedy))
+    lab.create(pod("p", container("web:v1", "first"), container("greedy:v1", "second")))
+    lab.run(10)
+    found = lab.pod("p")
+    assert state(found, 0)["state"].keys() == {"running"}
+    assert state(found, 1)["restartCount"] >= 1
+    assert state(found, 1)["lastState"]["terminated"]["exitCode"] == 1
+    (_, line), *_ = lab.kubelets["node-0"].logs("default", "p", "second")
+    assert line.endswith("bind: address already in use")
+
+
+def test_another_image_restarts_the_container(lab: Lab) -> None:
+    lab.create(pod("p", container("polite:v1")))
+    lab.run(10)
+    lab.patch("pods", "p", {"spec": {"containers": [{"name": "main", "image": "web:v2"}]}})
+    lab.run(10)
+    assert state(lab.pod("p"))["image"] == "web:v2"
+    assert state(lab.pod("p"))["restartCount"] == 1
+    assert isinstance(lab.program("p"), Web)
+    assert "Container main definition changed, will be restarted" in lab.messages("Killing")
 
 
 def test_status_is_written_only_when_it_changed(lab: Lab) -> None:

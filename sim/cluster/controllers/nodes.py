@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from sim.cluster.api import NotFound
 from sim.cluster.api.objects import clone
 from sim.cluster.controllers.workqueue import Controller, Key
-from sim.cluster.node.affinity import tolerates
+from sim.cluster.node.scheduling.affinity import tolerates
 
 if TYPE_CHECKING:
     from sim.cluster.api import WatchEvent

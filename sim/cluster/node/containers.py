@@ -9,7 +9,7 @@ import simpy
 from sim.cluster.node.environment import ConfigError, arguments, environment
 from sim.cluster.node.hooks import run_hook
 from sim.cluster.node.probes import Prober
-from sim.cluster.node.pulls import Backoff, default_policy, image_id
+from sim.cluster.node.pulls import RELIST, Backoff, obtain
 from sim.cluster.node.quantity import quantity, requests_of
 from sim.cluster.program import Container, Image, Program
 
@@ -26,8 +26,6 @@ Steps = Generator[simpy.Event, Any, None]
 # in a few hundred milliseconds on an ordinary node. Our own round figures.
 CREATE = 0.2
 START = 0.1
-# How often a kubelet looks for containers that ended. Source: kubelet, generic PLEG relist period 1 s.
-RELIST = 1.0
 # How long until a container whose configuration was incomplete is tried again (kubelet's pod sync, jittered
 # between 10 and 15 s in reality).
 RESYNC = 10.0
@@ -84,6 +82,13 @@ class ContainerRunner:
             yield from self.stop(grace)
         self.abandon()
 
+    def changed(self, spec: Obj) -> None:
+        """The pod names another image: the container is started anew with it."""
+        self.spec = spec
+        why = f"Container {self.name} definition changed, will be restarted"
+        if self.container is not None and self.container.alive:
+            self.engine.process(self.stop(self.worker.grace, why))
+
     def abandon(self) -> None:
         """Stop waiting for whatever it waits for; a running container is killed."""
         process = self.process
@@ -97,7 +102,7 @@ class ContainerRunner:
         code = 0
         try:
             while True:
-                image = yield from self._image()
+                image = yield from obtain(self)
                 variables = yield from self._environment()
                 yield from self._start(image, variables)
                 code = yield self._exited
@@ -107,9 +112,13 @@ class ContainerRunner:
         except simpy.Interrupt:
             code = SIGKILL_CODE
             self.ended(code)
-        self._tell(self.attempted)
+        self.tried()
         if not self.finished.triggered:
             self.finished.succeed(code)
+
+    def tried(self) -> None:
+        """The first attempt to start it is over: the next container's turn."""
+        self._tell(self.attempted)
 
     def _tell(self, event: simpy.Event) -> None:
         if not event.triggered:
@@ -126,62 +135,13 @@ class ContainerRunner:
             return code != 0 and policy != "Never"
         return bool(policy == "Always")
 
-    def _wait(self, reason: str, message: str = "") -> None:
+    def wait(self, reason: str, message: str = "") -> None:
         """It is waiting, and status says why."""
         waiting = {"reason": reason}
         if message:
             waiting["message"] = message
         self.state = {"waiting": waiting}
         self.worker.changed()
-
-    # -- image -------------------------------------------------------------------------------------------
-
-    def _image(self) -> Generator[simpy.Event, Any, Image]:
-        """The image, pulled if the policy wants it; keeps trying with back-off."""
-        reference: str = self.spec.get("image", "")
-        policy = default_policy(self.spec)
-        store = self.worker.store
-        backoff = Backoff()
-        while True:
-            if policy != "Always" and store.has(reference):
-                self._event("Normal", "Pulled", f'Container image "{reference}" already present on machine')
-                found = store.images.find(reference)
-            elif policy == "Never":
-                found = None
-            else:
-                self._event("Normal", "Pulling", f'Pulling image "{reference}"')
-                found, seconds = yield from store.pull(reference)
-                if found is not None:
-                    text = f'Successfully pulled image "{reference}" in {seconds:.3f}s'
-                    self._event("Normal", "Pulled", text)
-            if found is not None:
-                self.image_id = image_id(reference)
-                return found
-            yield from self._no_image(reference, policy, backoff)
-
-    def _no_image(self, reference: str, policy: str, backoff: Backoff) -> Steps:
-        """Tell that the image did not come and wait before the next try."""
-        if policy == "Never":
-            reason, later = "ErrImageNeverPull", "ErrImageNeverPull"
-            text = f'Container image "{reference}" is not present with pull policy of Never'
-        else:
-            reason, later = "ErrImagePull", "ImagePullBackOff"
-            text = (
-                f'rpc error: code = NotFound desc = failed to pull and unpack image "{reference}": '
-                f"failed to resolve reference: {reference}: not found"
-            )
-            self._event("Warning", "Failed", f'Failed to pull image "{reference}": {text}')
-        self._event("Warning", "Failed", f"Error: {reason}")
-        self._wait(reason, text)
-        self._tell(self.attempted)
-        length = backoff.failed(self.engine.now)
-        yield self.engine.timeout(RELIST)  # the pull's error is seen for one look of the kubelet
-        if later == "ImagePullBackOff":
-            text = f'Back-off pulling image "{reference}"'
-            self._event("Normal", "BackOff", text)
-            self._event("Warning", "Failed", f"Error: {later}")
-        self._wait(later, text)
-        yield self.engine.timeout(length - RELIST)
 
     # -- starting ----------------------------------------------------------------------------------------
 
@@ -192,31 +152,27 @@ class ContainerRunner:
             try:
                 return environment(worker.api, worker.node, worker.as_seen(), self.spec)
             except ConfigError as error:
-                self._event("Warning", "Failed", f"Error: {error}")
-                self._wait("CreateContainerConfigError", str(error))
-                self._tell(self.attempted)
+                self.event("Warning", "Failed", f"Error: {error}")
+                self.wait("CreateContainerConfigError", str(error))
+                self.tried()
             yield self.engine.timeout(RESYNC)
 
     def _start(self, image: Image, variables: dict[str, str]) -> Steps:
         """Create and start the container, its probes and its postStart hook."""
         worker = self.worker
         yield self.engine.timeout(CREATE)
-        self._event("Normal", "Created", f"Created container {self.name}")
+        self.event("Normal", "Created", f"Created container {self.name}")
         yield self.engine.timeout(START)
         self._exited = self.engine.event()
         self.passed = self.engine.event()
         self.previous = self.container
         self.container = container = self._container(variables)
         self.state = {"running": {"startedAt": self.engine.timestamp()}}
-        self._event("Normal", "Started", f"Started container {self.name}")
+        self.event("Normal", "Started", f"Started container {self.name}")
         hook = (self.spec.get("lifecycle") or {}).get("postStart")
         self.started = not self.spec.get("startupProbe") and not hook
         self.ready = self.started and not self.spec.get("readinessProbe")
-        self.program = program = image.factory(container)
-        if container.alive:
-            program.start()
-        else:
-            self.program = None
+        self._launch(image, container)
         worker.changed()
         if container.alive:
             self._probers = [Prober(self, kind) for kind in Prober.KINDS if self.spec.get(f"{kind}Probe")]
@@ -224,13 +180,25 @@ class ContainerRunner:
             yield from self._post_start(hook, container)
         if container.alive and not self.spec.get("startupProbe"):
             self.has_started()
-        self._tell(self.attempted)
+        self.tried()
+
+    def _launch(self, image: Image, container: Container) -> None:
+        """Make the program and start it. One that cannot have a port or file it needs says so and exits."""
+        try:
+            self.program = image.factory(container)
+            if container.alive:
+                self.program.start()
+            else:
+                self.program = None
+        except OSError as error:
+            container.log(str(error))
+            self.ended(1)
 
     def _post_start(self, hook: Obj, container: Container) -> Steps:
         """Run the hook; a failing one kills the container."""
         failure = yield from run_hook(self, hook)
         if failure and container.alive:
-            self._event("Warning", "FailedPostStartHook", f"PostStartHook failed: {failure}")
+            self.event("Warning", "FailedPostStartHook", f"PostStartHook failed: {failure}")
             yield from self.stop(self.worker.grace, f"FailedPostStartHook container {self.name}")
 
     def has_started(self) -> None:
@@ -323,7 +291,7 @@ class ContainerRunner:
         deadline = self.engine.timeout(grace)
         if self._stopped is not container:  # a second, shorter deadline must not signal again
             self._stopped = container
-            self._event("Normal", "Killing", why or f"Stopping container {self.name}")
+            self.event("Normal", "Killing", why or f"Stopping container {self.name}")
             yield from self._signal(deadline, grace)
         if container.alive:
             yield exited | deadline
@@ -340,7 +308,7 @@ class ContainerRunner:
             if running.is_alive:
                 running.interrupt()
             elif running.value:
-                self._event("Warning", "FailedPreStopHook", f"PreStopHook failed: {running.value}")
+                self.event("Warning", "FailedPreStopHook", f"PreStopHook failed: {running.value}")
         if container is not None and container.alive and self.program is not None:
             self.program.terminate()
 
@@ -352,12 +320,13 @@ class ContainerRunner:
         if wait:
             worker = self.worker
             text = f"back-off {_duration(wait)} restarting failed container={self.name} pod={worker.name}_"
-            self._wait("CrashLoopBackOff", f"{text}{worker.namespace}({worker.uid})")
-            self._event("Warning", "BackOff", "Back-off restarting failed container")
+            self.wait("CrashLoopBackOff", f"{text}{worker.namespace}({worker.uid})")
+            self.event("Warning", "BackOff", "Back-off restarting failed container")
             yield self.engine.timeout(wait - RELIST)
         self.restarts += 1
 
-    def _event(self, kind: str, reason: str, message: str) -> None:
+    def event(self, kind: str, reason: str, message: str) -> None:
+        """Record a Kubernetes event about its pod."""
         self.worker.event(kind, reason, message)
 
 

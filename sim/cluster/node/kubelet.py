@@ -154,7 +154,9 @@ class Kubelet:
                 self.api.remove("pods", meta["name"], meta["namespace"])
             elif (pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed"):
                 self.workers[key] = PodWorker(self, pod)
-        elif deleting:
+        elif not deleting:
+            worker.seen(pod)
+        else:
             grace = meta.get("deletionGracePeriodSeconds")
             worker.terminate(DEFAULT_GRACE if grace is None else float(grace))
 

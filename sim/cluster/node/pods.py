@@ -88,6 +88,17 @@ class PodWorker:
         status = {**(self.pod.get("status") or {}), "podIP": self.ip, "podIPs": [{"ip": self.ip}]}
         return {**self.pod, "status": status}
 
+    def seen(self, pod: Obj) -> None:
+        """The API has a new state of the pod: labels that files show, perhaps other images."""
+        self.pod = self.volumes.pod = pod
+        if pod["spec"] is self.spec:
+            return
+        self.spec = pod["spec"]
+        for spec in [*(self.spec.get("initContainers") or ()), *self.spec["containers"]]:
+            runner = self.runner(spec["name"])
+            if runner is not None and runner.spec.get("image") != spec.get("image"):
+                runner.changed(spec)
+
     # -- the life ----------------------------------------------------------------------------------------
 
     def run(self) -> Steps:

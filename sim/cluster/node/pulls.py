@@ -2,19 +2,24 @@
 
 from collections.abc import Generator
 from hashlib import sha256
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import simpy
 
 from sim.cluster.program import Image, Images
-from sim.engine import Engine
 
-__all__ = ["Backoff", "ImageStore", "default_policy", "image_id"]
+if TYPE_CHECKING:
+    from sim.cluster.node.containers import ContainerRunner
+    from sim.engine import Engine
+
+__all__ = ["RELIST", "Backoff", "ImageStore", "default_policy", "image_id", "obtain"]
 
 # Registry to node. 50 MB/s is what a cloud node gets from a registry in its region, unpacking included;
 # 0.3 s is the token, the manifest and the first byte. Our own round figures.
 MEGABYTES_PER_SECOND = 50.0
 MANIFEST = 0.3
+# How often a kubelet looks for containers that ended. Source: kubelet, generic PLEG relist period 1 s.
+RELIST = 1.0
 
 
 def image_id(reference: str) -> str:
@@ -66,7 +71,7 @@ class Backoff:
 class ImageStore:
     """What one node has pulled. Pulls happen one at a time, as kubelets do by default."""
 
-    def __init__(self, engine: Engine, images: Images) -> None:
+    def __init__(self, engine: "Engine", images: Images) -> None:
         self.engine = engine
         self.images = images
         self.present: set[str] = set()
@@ -91,3 +96,53 @@ class ImageStore:
             if image is not None:
                 self.present.add(reference)
         return image, self.engine.now - began
+
+
+def obtain(runner: "ContainerRunner") -> Generator[simpy.Event, Any, Image]:
+    """The image of a container, pulled if its policy wants that; keeps trying with back-off."""
+    reference: str = runner.spec.get("image", "")
+    policy = default_policy(runner.spec)
+    store = runner.worker.store
+    backoff = Backoff()
+    while True:
+        if policy != "Always" and store.has(reference):
+            runner.event("Normal", "Pulled", f'Container image "{reference}" already present on machine')
+            found = store.images.find(reference)
+        elif policy == "Never":
+            found = None
+        else:
+            runner.event("Normal", "Pulling", f'Pulling image "{reference}"')
+            found, seconds = yield from store.pull(reference)
+            if found is not None:
+                text = f'Successfully pulled image "{reference}" in {seconds:.3f}s'
+                runner.event("Normal", "Pulled", text)
+        if found is not None:
+            runner.image_id = image_id(reference)
+            return found
+        yield from _absent(runner, reference, policy, backoff.failed(runner.engine.now))
+
+
+def _absent(
+    runner: "ContainerRunner", reference: str, policy: str, length: float
+) -> Generator[simpy.Event, Any, None]:
+    """Tell that the image did not come and wait ``length`` seconds before the next try."""
+    if policy == "Never":
+        reason = later = "ErrImageNeverPull"
+        text = f'Container image "{reference}" is not present with pull policy of Never'
+    else:
+        reason, later = "ErrImagePull", "ImagePullBackOff"
+        text = (
+            f'rpc error: code = NotFound desc = failed to pull and unpack image "{reference}": '
+            f"failed to resolve reference: {reference}: not found"
+        )
+        runner.event("Warning", "Failed", f'Failed to pull image "{reference}": {text}')
+    runner.event("Warning", "Failed", f"Error: {reason}")
+    runner.wait(reason, text)
+    runner.tried()
+    yield runner.engine.timeout(RELIST)  # the pull's error is seen for one look of the kubelet
+    if later == "ImagePullBackOff":
+        text = f'Back-off pulling image "{reference}"'
+        runner.event("Normal", "BackOff", text)
+        runner.event("Warning", "Failed", f"Error: {later}")
+    runner.wait(later, text)
+    yield runner.engine.timeout(length - RELIST)

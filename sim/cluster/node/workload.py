@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from sim.cluster.api.errors import NotFound
+
 if TYPE_CHECKING:
     from sim.cluster.api import ApiServer
 
@@ -32,7 +34,10 @@ def workload_of(api: "ApiServer", pod: dict[str, Any]) -> str:
         if owner is None:
             break
         kind, name = owner["kind"], owner["name"]
-        resource = api.resource_for(owner["apiVersion"], kind)
+        try:
+            resource = api.resource_for(owner["apiVersion"], kind)
+        except NotFound:
+            break  # an owner of a kind that is not served (any more) is still the owner
         found = api.find(resource.key, name, pod["metadata"]["namespace"])
         if found is None:
             break

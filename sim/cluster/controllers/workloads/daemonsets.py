@@ -6,7 +6,7 @@ from sim.cluster.api import AlreadyExists, ApiError, NotFound
 from sim.cluster.api.objects import clone, generated_name, template_hash
 from sim.cluster.controllers.ownership import active, claim, is_available, is_ready, new_pod, owner_key
 from sim.cluster.controllers.workqueue import Controller, Key, Steps
-from sim.cluster.node.affinity import NodeView, blocking_taint, node_matches
+from sim.cluster.node.scheduling.affinity import NodeView, blocking_taint, node_matches
 
 if TYPE_CHECKING:
     from sim.cluster.api import WatchEvent

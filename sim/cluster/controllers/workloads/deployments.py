@@ -24,6 +24,8 @@ __all__ = ["DeploymentController"]
 
 Obj = dict[str, Any]
 
+FROM_SINCE = 26  # minor version from which the event also tells the former size
+
 
 class DeploymentController(Controller):
     """Reconciles Deployments.
@@ -67,7 +69,7 @@ class DeploymentController(Controller):
         if deployment["spec"].get("paused"):
             self._resize(deployment, new, olds)
         elif new is not None and self._scaled_meanwhile(deployment, sets):
-            self._resize(deployment, self._adopt(deployment, new, olds), olds)
+            self._resize(deployment, new, olds)
         elif (deployment["spec"].get("strategy") or {}).get("type") == "Recreate":
             self._recreate(deployment, new, olds)
         else:
@@ -215,8 +217,8 @@ class DeploymentController(Controller):
                 self._scale(deployment, only, limits.replicas)
             return
         if new is not None and self._size(new).available == new["spec"]["replicas"] == limits.replicas:
-            for rs in olds:
-                self._scale(deployment, rs, 0)
+            for rs in live:
+                self._scale(deployment, rs, limits.replicas if rs is new else 0)
             return
         live.sort(key=lambda rs: (-rs["spec"]["replicas"], rs["metadata"]["creationTimestamp"]))
         marks = [(rs["metadata"].get("annotations") or {}).get(revisions.MAXIMUM, "0") for rs in live]
@@ -242,7 +244,7 @@ class DeploymentController(Controller):
 
     def _scaled_event(self, deployment: Obj, way: str, rs: Obj, before: int, replicas: int) -> None:
         text = f"Scaled {way} replica set {rs['metadata']['name']} to {replicas}"
-        if (way == "up" and before) or way == "down":
+        if before and self.api.minor >= FROM_SINCE:
             text += f" from {before}"
         self.api.event(deployment, "Normal", "ScalingReplicaSet", text, component=self.NAME)
 

@@ -3,8 +3,8 @@
 from typing import Any
 
 from sim.cluster.api.selectors import matches_selector
-from sim.cluster.node.affinity import NodeView, blocking_taint, node_matches, pod_term_holds
 from sim.cluster.node.quantity import quantity
+from sim.cluster.node.scheduling.affinity import NodeView, blocking_taint, node_matches, pod_term_holds
 
 __all__ = ["rejection"]
 

@@ -8,9 +8,9 @@ import simpy
 
 from sim.cluster.api import ApiError
 from sim.cluster.api.objects import clone
-from sim.cluster.node.affinity import NodeView, blocking_taint, preferred_nodes, preferred_pods
-from sim.cluster.node.fit import rejection
 from sim.cluster.node.quantity import pod_demand, quantity
+from sim.cluster.node.scheduling.affinity import NodeView, blocking_taint, preferred_nodes, preferred_pods
+from sim.cluster.node.scheduling.fit import rejection
 
 if TYPE_CHECKING:
     from sim.cluster.api import ApiServer, WatchEvent

@@ -1,0 +1,5 @@
+"""Which node a pod runs on: filters, scores, binding."""
+
+from sim.cluster.node.scheduling.scheduler import Scheduler
+
+__all__ = ["Scheduler"]
