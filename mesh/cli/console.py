@@ -35,6 +35,8 @@ class Console:
         rng: from which keys and names are drawn.
         kubectl_version: of the ``kubectl`` beside this command, such as ``v1.16.6-beta.0``.
         namespace: where the control plane is, or is to be.
+        forward: opens a local port that leads to a pod's, for as long as the command is left running
+            (namespace, pod, local port, pod's port); raises OSError when the local port is in use.
         show: where long-running commands write while they run; what is shown there is not in the Result.
     """
 
@@ -48,4 +50,5 @@ class Console:
     rng: random.Random = field(default_factory=lambda: random.Random(0))
     kubectl_version: str = ""
     namespace: str = "linkerd"
+    forward: Callable[[str, str, int, int], None] | None = None
     show: Callable[[str], None] | None = None

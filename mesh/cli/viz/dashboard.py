@@ -1,7 +1,7 @@
 """``linkerd dashboard``: where the dashboard is, once it answers."""
 
 from mesh.cli.console import Console, Result
-from mesh.cli.flags import Flag, Parsed
+from mesh.cli.flags import Flag, FlagError, Parsed
 from mesh.cli.kube import KubeError
 from mesh.cli.verb import Verb
 from mesh.cli.viz.api import running_pod, viz_namespace
@@ -13,12 +13,13 @@ RETRY = 1.0  # seconds between looks at a web pod that does not answer yet
 
 
 def _dashboard(parsed: Parsed, console: Console) -> Result:
-    """Wait for the web pod, forward a local port to it if the client can, print the addresses."""
+    """Wait for the web pod, forward a local port to it if that is possible here, print the addresses."""
+    if not 0 < parsed["port"] < 65_536:
+        raise FlagError(f"--port: {parsed['port']} is not a port")
     namespace = viz_namespace(console)
     pod = _wait(console, namespace, "web" if console.edition.viz_prefix else "linkerd-web", parsed["wait"])
-    forward = getattr(console.kube, "forward", None)
-    if forward is not None:
-        forward(namespace, pod, parsed["port"], WEB_PORT)
+    if console.forward is not None:
+        console.forward(namespace, pod, parsed["port"], WEB_PORT)
     url = f"http://{parsed['address']}:{parsed['port']}"
     lines = ["Linkerd dashboard available at:", url]
     grafana = console.kube.request(namespace, pod, WEB_PORT, "GET", "/grafana/api/health")

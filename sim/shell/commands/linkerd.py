@@ -1,6 +1,7 @@
 """The linkerd command in the sandbox: gives it the cluster, the files and the time."""
 
 from sim.shell.context import Context, Result
+from sim.shell.jobs import Forward
 
 __all__ = ["linkerd"]
 
@@ -15,6 +16,13 @@ def linkerd(context: Context, argv: list[str], stdin: str) -> Result:
     from mesh.editions import edition
 
     name = context.host.edition
+    forwards: list[Forward] = []
+
+    def forward(namespace: str, pod: str, local: int, port: int) -> None:
+        if context.jobs.forward(local) is not None:
+            raise OSError(f"listen tcp 127.0.0.1:{local}: bind: address already in use")
+        forwards.append(context.client.portforward(namespace, pod, local, port))
+
     console = Console(
         kube=context.client,
         edition=edition(name),
@@ -24,9 +32,10 @@ def linkerd(context: Context, argv: list[str], stdin: str) -> Result:
         listdir=context.files.listdir,
         stdin=stdin,
         rng=context.engine.stream("linkerd"),
+        forward=forward,
         kubectl_version=KUBECTL.get(name, context.client.api.version.partition("-")[0]),
     )
     result = command(argv, console)
-    if result.status == 0 and "dashboard" in argv:
-        context.jobs.add(context.text)
+    if result.status == 0 and forwards:
+        context.jobs.add(context.text, forwards=tuple(forwards))
     return result
