@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from sim.cluster.api import BadRequest, Forbidden
-from tests.sim.api_harness import ApiBench, config, deployment, pod
+from tests.sim.api_harness import ApiBench, config, deployment, pod, service
 
 Obj = dict[str, Any]
 RBAC = "rbac.authorization.k8s.io/v1"
@@ -164,6 +164,29 @@ def test_token_reviews() -> None:
         bad = review(token, *filter(None, [audience]))
         assert bad["authenticated"] is False
         assert why in bad["error"]
+
+
+def test_an_api_service_is_available_while_its_service_has_endpoints() -> None:
+    bench = ApiBench()
+    spec = {"group": "tap.example.com", "version": "v1", "service": {"name": "tap", "namespace": "shop"}}
+    name = "v1.tap.example.com"
+    group = "apiregistration.k8s.io/v1"
+    bench.create({"apiVersion": group, "kind": "APIService", "metadata": {"name": name}, "spec": spec})
+
+    def condition() -> tuple[str, str, str]:
+        (found,) = bench.api.get("apiservices", name)["status"]["conditions"]
+        return found["status"], found["reason"], found["lastTransitionTime"][-4:]
+
+    assert condition() == ("False", "ServiceNotFound", ":00Z")
+    bench.engine.run_until(5)
+    bench.create(service("tap"))
+    assert condition() == ("False", "EndpointsNotFound", ":00Z")
+    meta = {"name": "tap", "namespace": "shop"}
+    ready = {"addresses": [{"ip": "10.4.0.1"}], "ports": [{"port": 443}]}
+    bench.api.create_now({"apiVersion": "v1", "kind": "Endpoints", "metadata": meta, "subsets": [ready]})
+    assert condition() == ("True", "Passed", ":05Z")
+    bench.api.replace_now({"apiVersion": "v1", "kind": "Endpoints", "metadata": meta, "subsets": []})
+    assert condition()[:2] == ("False", "MissingEndpoints")
 
 
 def test_the_cluster_starts_with_what_clients_look_for() -> None:

@@ -356,6 +356,15 @@ def test_a_patch_is_made_again_when_the_object_changed_meanwhile() -> None:
     assert len(http.asked) == 2
 
 
+def test_a_namespace_that_goes_while_a_webhook_thinks_takes_no_more() -> None:
+    bench = ApiBench()
+    FakeHttp(bench).delays["inject.mesh.svc"] = 1.0
+    bench.create(webhook())
+    bench.engine.call_in(0.5, lambda _: bench.api.delete("ns", "shop"))
+    assert "because it is being terminated" in bench.refused(bench.api.create(pod())).message
+    assert bench.api.list("pods") == []
+
+
 # -- pod security policies ------------------------------------------------------------
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from sim.cluster.api.access.rbac import ADMIN, Access, Rbac
 from sim.cluster.api.access.reviews import Reviews
 from sim.cluster.api.admission import Admission
+from sim.cluster.api.aggregation import Aggregator
 from sim.cluster.api.bootstrap import ROOT_CA, populate
 from sim.cluster.api.crds import CRD, Definitions
 from sim.cluster.api.deletion import Deleter
@@ -81,6 +82,7 @@ class ApiServer:
         self.recorder = EventRecorder(self)
         self._computed: dict[str, Callable[[], list[Obj]]] = {}
         populate(self)
+        Aggregator(self).start()
 
     # -- discovery ------------------------------------------------------------------------------------------
 

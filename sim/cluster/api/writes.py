@@ -6,8 +6,16 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import simpy
 
 from sim.cluster.api.admission import Request
-from sim.cluster.api.errors import ApiError, BadRequest, Forbidden, UnsupportedMediaType, modified, not_found
-from sim.cluster.api.objects import Obj, clone, generated_name, metadata_name
+from sim.cluster.api.errors import (
+    ApiError,
+    BadRequest,
+    Forbidden,
+    UnsupportedMediaType,
+    already_exists,
+    modified,
+    not_found,
+)
+from sim.cluster.api.objects import Obj, clone, generated_name
 from sim.cluster.api.patch import json_patch, merge_patch, strategic_merge
 from sim.cluster.api.resources import Resource
 from sim.cluster.api.scale import scale_of, scaled
@@ -70,20 +78,19 @@ class Writer:
             return api.reviews.answer(resource, new, user)
         api.validator.check_fields(resource, new)
         if meta.get("name") and api.store.find(resource, meta["name"], namespace or ""):
-            api.store.insert(resource, new)  # raises AlreadyExists
+            raise already_exists(resource, meta["name"])
         self._clear_system_fields(resource, new)
         self._default(resource, new, given)
         self._reject_terminating(resource, meta.get("name", ""), namespace)
         request = Request("CREATE", resource, new, None, user, dry_run)
         new = yield from api.admission.admit(request)
-        return self._insert(resource, new, given, dry_run)
+        return self._insert(resource, new, dry_run)
 
     def create_now(self, obj: Obj) -> Obj:
         """Store a component's object: defaults, but no webhooks, no permissions, no validation."""
         resource, new, given = self.receive(obj)
         self._default(resource, new, given)
-        self._reject_terminating(resource, metadata_name(new), new["metadata"].get("namespace"))
-        return self._insert(resource, new, given, dry_run=False, check=False)
+        return self._insert(resource, new, dry_run=False, check=False)
 
     def _clear_system_fields(self, resource: Resource, new: Obj) -> None:
         meta = new["metadata"]
@@ -108,9 +115,11 @@ class Writer:
             # The defaults walk the object as its kind prescribes; something in it has another shape.
             raise BadRequest(misshapen(resource)) from None
 
-    def _insert(self, resource: Resource, new: Obj, given: str, dry_run: bool, check: bool = True) -> Obj:
+    def _insert(self, resource: Resource, new: Obj, dry_run: bool, check: bool = True) -> Obj:
         """Name, check, allocate, store."""
         api, meta = self.api, new["metadata"]
+        # Again: the namespace may have gone while webhooks were asked.
+        self._reject_terminating(resource, meta.get("name", ""), meta.get("namespace"))
         if not meta.get("name") and meta.get("generateName"):
             meta["name"] = self._generate(resource, meta)
         if check:
