@@ -43,7 +43,7 @@ class CronJobController(Controller):
             return None
         jobs = owned(self.api, "jobs.batch", cron)
         self._prune(cron, jobs)
-        self._list_active(cron, [job for job in jobs if not finished(job)])
+        self._list_active(cron, jobs)
         if cron["spec"].get("suspend"):
             return None
         try:
@@ -113,19 +113,15 @@ class CronJobController(Controller):
             status["active"] = [*(status.get("active") or ()), reference(stored)]
             self.api.set_status("cronjobs.batch", meta["name"], meta["namespace"], status)
 
-    def _list_active(self, cron: Obj, running: list[Obj]) -> None:
-        """status.active lists the jobs that run."""
+    def _list_active(self, cron: Obj, jobs: list[Obj]) -> None:
+        """status.active lists the jobs that run; lastSuccessfulTime tells when one last succeeded."""
         status = clone(cron.get("status") or {})
         known = {entry["uid"]: entry for entry in status.get("active") or ()}
-        entries = [known.get(job["metadata"]["uid"]) or reference(job) for job in running]
+        entries = [known.get(job["metadata"]["uid"]) or reference(job) for job in jobs if not finished(job)]
         status.pop("active", None)
         if entries:
             status["active"] = entries
-        done = [
-            j["status"]["completionTime"]
-            for j in owned(self.api, "jobs.batch", cron)
-            if finished(j) == "Complete"
-        ]
+        done = [job["status"]["completionTime"] for job in jobs if finished(job) == "Complete"]
         if done:
             status["lastSuccessfulTime"] = max([*done, status.get("lastSuccessfulTime", "")])
         self.api.set_status("cronjobs.batch", cron["metadata"]["name"], cron["metadata"]["namespace"], status)
