@@ -66,9 +66,7 @@ class DeploymentController(Controller):
             return
         new = revisions.find_new(deployment, sets)
         olds = [rs for rs in sets if rs is not new]
-        if deployment["spec"].get("paused"):
-            self._resize(deployment, new, olds)
-        elif new is not None and self._scaled_meanwhile(deployment, sets):
+        if deployment["spec"].get("paused") or (new is not None and self._scaled_meanwhile(deployment, sets)):
             self._resize(deployment, new, olds)
         elif (deployment["spec"].get("strategy") or {}).get("type") == "Recreate":
             self._recreate(deployment, new, olds)
