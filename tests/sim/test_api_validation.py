@@ -32,9 +32,9 @@ CONTAINER = "spec.template.spec.containers.0"
     [
         ("spec.replcias", 2, 'unknown field "spec.replcias" (did you mean "replicas"?)'),
         (
-            "spec.template.spec.contianers",
+            "spec.template.spec.containres",
             [],
-            'unknown field "spec.template.spec.contianers" (did you mean "containers"?)',
+            'unknown field "spec.template.spec.containres" (did you mean "containers"?)',
         ),
         (
             f"{CONTAINER}.imge",
@@ -71,11 +71,11 @@ def test_typing_mistakes_are_named(path: str, value: Any, text: str) -> None:
 
 def test_all_mistakes_are_named_at_once() -> None:
     bench = ApiBench()
-    obj = changed(changed(deployment(), "spec.replcias", 2), "spec.selecter", {})
+    obj = changed(changed(deployment(), "spec.replcias", 2), "spec.selektor", {})
     message = bench.refused(bench.api.create(obj)).message
     assert message.startswith("error validating data: [unknown field")
     assert "spec.replcias" in message
-    assert "spec.selecter" in message
+    assert "spec.selektor" in message
 
 
 @pytest.mark.parametrize(
@@ -390,7 +390,7 @@ def test_versions_are_preferred_as_kubernetes_does() -> None:
 @pytest.mark.parametrize(
     ("spec", "text"),
     [
-        ({"sise": 2}, 'unknown field "spec.sise" (did you mean "size"?)'),
+        ({"siize": 2}, 'unknown field "spec.siize" (did you mean "size"?)'),
         ({"size": "big"}, 'spec.size: invalid type: got "string", expected "integer"'),
         ({"colour": "green"}, 'spec.colour: Unsupported value: "green": supported values: "red", "blue"'),
         ({"size": 2, "port": 80, "free": {"any": ["thing"]}}, ""),

@@ -140,7 +140,7 @@ def check_port_name(name: str, names: set[str], path: str, problems: Problems) -
     if len(name) > 15:
         bad(problems, path, name, "must be no more than 15 characters")
     elif not LABEL.match(name) or not re.search("[a-z]", name) or "--" in name:
-        bad(problems, path, name, "must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)")
+        bad(problems, path, name, "must contain only alphanumeric characters (a-z, 0-9), and hyphens (-)")
     elif name in names:
         problems.append((path, f'Duplicate value: "{name}"', DUPLICATE))
     names.add(name)
