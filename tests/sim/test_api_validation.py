@@ -71,11 +71,11 @@ def test_typing_mistakes_are_named(path: str, value: Any, text: str) -> None:
 
 def test_all_mistakes_are_named_at_once() -> None:
     bench = ApiBench()
-    obj = changed(changed(deployment(), "spec.replcias", 2), "spec.selektor", {})
+    obj = changed(changed(deployment(), "spec.replcias", 2), "spec.selectorr", {})
     message = bench.refused(bench.api.create(obj)).message
     assert message.startswith("error validating data: [unknown field")
     assert "spec.replcias" in message
-    assert "spec.selektor" in message
+    assert "spec.selectorr" in message
 
 
 @pytest.mark.parametrize(

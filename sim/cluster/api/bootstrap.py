@@ -114,6 +114,13 @@ def _roles() -> list[Obj]:
         "nonResourceURLs": ["/api", "/api/*", "/apis", "/apis/*", "/healthz", "/version"],
         "verbs": ["get"],
     }
+    reading = {"resourceNames": ["extension-apiserver-authentication"]}
+    reader = {
+        "apiVersion": RBAC_V1,
+        "kind": "Role",
+        "metadata": {"name": "extension-apiserver-authentication-reader", "namespace": "kube-system"},
+        "rules": [_rule("", ["configmaps"], READ) | reading],
+    }
     return [
         _cluster_role("cluster-admin", everything),
         _cluster_role("admin", admin),
@@ -125,19 +132,7 @@ def _roles() -> list[Obj]:
         _cluster_binding("cluster-admin", "system:masters"),
         _cluster_binding("system:basic-user", "system:authenticated"),
         _cluster_binding("system:discovery", "system:authenticated"),
-        {
-            "apiVersion": RBAC_V1,
-            "kind": "Role",
-            "metadata": {"name": "extension-apiserver-authentication-reader", "namespace": "kube-system"},
-            "rules": [
-                {
-                    "apiGroups": [""],
-                    "resources": ["configmaps"],
-                    "resourceNames": ["extension-apiserver-authentication"],
-                    "verbs": READ,
-                }
-            ],
-        },
+        reader,
     ]
 
 
