@@ -161,6 +161,14 @@ class Series:
                 run.extend(value, times, left, right)
             change += 1
 
+    def kept(self) -> list[tuple[float, float]]:
+        """The samples at which the value became another, as (seconds, value); NaN where the series left."""
+        target, last = self.target, len(self.target.times) - 1
+        return [
+            (target.times[min(max(number - target.base, 0), last)], value)
+            for number, value in zip(self.changes, self.values, strict=True)
+        ]
+
     def points(self) -> list[tuple[float, float]]:
         """Every sample kept, as (seconds, value): for tables and tests."""
         target, out = self.target, []

@@ -103,7 +103,7 @@ def samples(store: "SampleStore", run: int = 0) -> "pd.DataFrame":
     def visit(series: "Series") -> None:
         labels = ",".join(f"{name}={value}" for name, value in sorted(series.labels.items()))
         pod = series.labels.get("pod", "")
-        rows.extend((run, t, pod, series.metric, labels, value) for t, value in series.points())
+        rows.extend((run, t, pod, series.metric, labels, value) for t, value in series.kept())
 
     store.walk(visit)
     return pd.DataFrame(rows, columns=["run", "t_s", "pod", "metric", "labels", "value"])

@@ -1,6 +1,7 @@
 """The images of the mesh's control plane and of its metrics extension."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from sim.cluster.program import Container, Images, Program
 from sim.programs.controlplane.component import Component
@@ -16,7 +17,11 @@ from sim.programs.controlplane.tap import Tap, TapInjector
 from sim.programs.controlplane.validator import ProfileValidator
 from sim.programs.controlplane.web import Web
 
-__all__ = ["register"]
+if TYPE_CHECKING:
+    from mesh.viz.samples import SampleStore
+    from sim.cluster.cluster import Cluster
+
+__all__ = ["register", "stores"]
 
 # What the first argument of the image `controller` starts.
 CONTROLLERS: dict[str, type[Component]] = {
@@ -60,6 +65,21 @@ def chosen(table: dict[str, type[Component]]) -> Callable[[Container], Program]:
         return found(container) if found is not None else Unknown(container, ", ".join(sorted(table)))
 
     return factory
+
+
+def stores(cluster: "Cluster") -> "list[SampleStore]":
+    """What each Prometheus that runs in the cluster has scraped, by namespace and pod."""
+    found = []
+    for pod in cluster.api.list("pods"):
+        metadata, spec = pod["metadata"], pod["spec"]
+        kubelet = cluster.kubelets.get(spec.get("nodeName", ""))
+        if kubelet is None:
+            continue
+        for container in spec["containers"]:
+            runner = kubelet.runner(metadata["namespace"], metadata["name"], container["name"])
+            if runner is not None and isinstance(runner.program, Prometheus):
+                found.append(runner.program.store)
+    return found
 
 
 def register(images: Images) -> None:
