@@ -130,7 +130,7 @@ class Call:
         return View(self.now(), self.minor())
 
     def wait_until(self, done: Callable[[], bool], limit: float, step: float = 0.5) -> bool:
-        """Let simulated time pass until ``done``, looking every ``step`` seconds; False after ``limit`` seconds."""
+        """Let time pass until ``done``, looking every ``step`` seconds; False after ``limit`` seconds."""
         end = self.context.engine.now + limit
         while not done():
             left = end - self.context.engine.now

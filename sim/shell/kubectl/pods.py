@@ -82,16 +82,15 @@ def choose_container(call: Call, pod: Obj, asked: str, *, running: bool = False)
     inits = [container["name"] for container in pod["spec"].get("initContainers") or []]
     if asked:
         if asked not in containers + inits:
-            raise Failure(
-                f"error: container {asked} is not valid for pod {name}; it has {', '.join(containers + inits)}"
-            )
+            known = ", ".join(containers + inits)
+            raise Failure(f"error: container {asked} is not valid for pod {name}; it has {known}")
         return asked
     if len(containers) == 1 and not inits:
         return str(containers[0])
     annotated = (pod["metadata"].get("annotations") or {}).get(DEFAULT_CONTAINER, "")
     if call.client_minor() >= DEFAULTS_SINCE:
         if annotated in containers:
-            return annotated
+            return str(annotated)
         if len(containers) > 1 or inits:
             everything = ", ".join(containers + [f"{init} (init)" for init in inits])
             call.warn(f'Defaulted container "{containers[0]}" out of: {everything}')

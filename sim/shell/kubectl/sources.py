@@ -11,6 +11,7 @@ from sim.shell.kubectl.targets import Found
 
 if TYPE_CHECKING:
     from sim.cluster.api.resources import Resource
+    from sim.shell.client import PatchKind
 
 __all__ = ["Source", "given_namespace", "live", "load", "read"]
 
@@ -34,6 +35,11 @@ class Source:
     def namespace(self) -> str | None:
         """The object's namespace; None for objects of the cluster."""
         return self.obj["metadata"].get("namespace") if self.resource.namespaced else None
+
+    @property
+    def patch_kind(self) -> "PatchKind":
+        """The kind of patch its kind takes: custom resources know no strategic one."""
+        return "merge" if self.resource.custom else "strategic"
 
     @property
     def label(self) -> str:
@@ -147,7 +153,7 @@ def load(call: Call, *, need_names: bool = True) -> list[Source]:
     """The objects of ``-f``, each with its resource and namespace; nothing was sent to the server yet.
 
     Raises:
-        Failure: as :func:`read`; or a kind the server does not know, that no object of the same files defines.
+        Failure: as :func:`read`; or a kind the server does not know and no object of the files defines.
     """
     raw = read(call)
     if not raw:
@@ -182,7 +188,8 @@ def _mapped(call: Call, obj: Obj, origin: str, coming: set[tuple[str, str]]) -> 
     except KubeError as error:
         line = (
             f'error: resource mapping not found for name: "{meta.get("name") or ""}" namespace: '
-            f'"{meta.get("namespace") or ""}" from "{origin}": {error.message}; ensure CRDs are installed first'
+            f'"{meta.get("namespace") or ""}" from "{origin}": {error.message}; '
+            "ensure CRDs are installed first"
         )
         if (obj["apiVersion"].rpartition("/")[0], obj["kind"]) not in coming:
             raise Failure(line) from None

@@ -1,4 +1,4 @@
-"""Which objects the words of a command line mean: ``pods``, ``po web-1 web-2``, ``deploy/web po/x``, ``po,svc``."""
+"""Which objects words mean: ``pods``, ``po web-1 web-2``, ``deploy/web po/x``, ``po,svc``, ``all``."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass

@@ -28,40 +28,40 @@ BASIC, INTERMEDIATE, DEPLOY = "Start", "Look and change", "Roll out"
 NODES, TROUBLE, SETTINGS, OTHER = "Nodes", "Find out why", "Labels and waiting", "About"
 
 TABLE: Mapping[str, Entry] = {
-    "create": Entry("create:CREATE", BASIC, "Create objects from a file or from words"),
-    "expose": Entry("launch:EXPOSE", BASIC, "Make a Service for a workload or a pod"),
-    "run": Entry("launch:RUN", BASIC, "Run an image in a pod"),
-    "set": Entry("setting:SET", BASIC, "Set environment, image or resources of a workload"),
-    "explain": Entry("explain:EXPLAIN", INTERMEDIATE, "Say what a kind and its fields mean"),
-    "get": Entry("get:GET", INTERMEDIATE, "Show one or many objects"),
-    "edit": Entry("patch:EDIT", INTERMEDIATE, "Not here: use patch or apply"),
-    "delete": Entry("delete:DELETE", INTERMEDIATE, "Delete objects by file, name or label"),
-    "rollout": Entry("rollout:ROLLOUT", DEPLOY, "Follow, restart, undo and list rollouts"),
-    "scale": Entry("scale:SCALE", DEPLOY, "Set how many replicas a workload has"),
-    "autoscale": Entry("scale:AUTOSCALE", DEPLOY, "Let CPU use decide the number of replicas"),
-    "top": Entry("top:TOP", NODES, "Show CPU and memory use"),
-    "cordon": Entry("node:CORDON", NODES, "Keep new pods off a node"),
-    "uncordon": Entry("node:UNCORDON", NODES, "Let new pods on a node again"),
-    "drain": Entry("node:DRAIN", NODES, "Move all pods off a node"),
+    "create": Entry("writing.create:CREATE", BASIC, "Create objects from a file or from words"),
+    "expose": Entry("writing.launch:EXPOSE", BASIC, "Make a Service for a workload or a pod"),
+    "run": Entry("writing.launch:RUN", BASIC, "Run an image in a pod"),
+    "set": Entry("writing.setting:SET", BASIC, "Set environment, image or resources of a workload"),
+    "explain": Entry("reading.explain:EXPLAIN", INTERMEDIATE, "Say what a kind and its fields mean"),
+    "get": Entry("reading.get:GET", INTERMEDIATE, "Show one or many objects"),
+    "edit": Entry("writing.patch:EDIT", INTERMEDIATE, "Not here: use patch or apply"),
+    "delete": Entry("writing.delete:DELETE", INTERMEDIATE, "Delete objects by file, name or label"),
+    "rollout": Entry("writing.rollout:ROLLOUT", DEPLOY, "Follow, restart, undo and list rollouts"),
+    "scale": Entry("writing.scale:SCALE", DEPLOY, "Set how many replicas a workload has"),
+    "autoscale": Entry("writing.scale:AUTOSCALE", DEPLOY, "Let CPU use decide the number of replicas"),
+    "top": Entry("reading.top:TOP", NODES, "Show CPU and memory use"),
+    "cordon": Entry("writing.node:CORDON", NODES, "Keep new pods off a node"),
+    "uncordon": Entry("writing.node:UNCORDON", NODES, "Let new pods on a node again"),
+    "drain": Entry("writing.node:DRAIN", NODES, "Move all pods off a node"),
     "describe": Entry("describe.verb:DESCRIBE", TROUBLE, "Show the details of objects, with their events"),
-    "logs": Entry("logs:LOGS", TROUBLE, "Print what a container wrote"),
-    "exec": Entry("exec:EXEC", TROUBLE, "Run a command in a container"),
-    "port-forward": Entry("forward:PORT_FORWARD", TROUBLE, "Lead a local port to a pod"),
-    "events": Entry("events:EVENTS", TROUBLE, "List events, oldest first"),
-    "auth": Entry("auth:AUTH", TROUBLE, "Ask what one is allowed to do"),
-    "diff": Entry("diff:DIFF", SETTINGS, "Show what apply would change"),
-    "apply": Entry("apply:APPLY", SETTINGS, "Make the cluster as a file says"),
-    "patch": Entry("patch:PATCH", SETTINGS, "Change fields of an object"),
-    "replace": Entry("patch:REPLACE", SETTINGS, "Replace an object by the one in a file"),
-    "wait": Entry("wait:WAIT", SETTINGS, "Wait until a condition holds"),
-    "kustomize": Entry("patch:KUSTOMIZE", SETTINGS, "Not here"),
-    "label": Entry("marks:LABEL", SETTINGS, "Set or remove labels"),
-    "annotate": Entry("marks:ANNOTATE", SETTINGS, "Set or remove annotations"),
-    "api-resources": Entry("about:API_RESOURCES", OTHER, "List the kinds the server knows"),
-    "api-versions": Entry("about:API_VERSIONS", OTHER, "List the API groups and versions"),
-    "cluster-info": Entry("about:CLUSTER_INFO", OTHER, "Say where the cluster is"),
-    "config": Entry("config:CONFIG", OTHER, "Read and change the kubeconfig"),
-    "version": Entry("about:VERSION", OTHER, "Print versions of client and server"),
+    "logs": Entry("reading.logs:LOGS", TROUBLE, "Print what a container wrote"),
+    "exec": Entry("session.exec:EXEC", TROUBLE, "Run a command in a container"),
+    "port-forward": Entry("session.forward:PORT_FORWARD", TROUBLE, "Lead a local port to a pod"),
+    "events": Entry("reading.events:EVENTS", TROUBLE, "List events, oldest first"),
+    "auth": Entry("session.auth:AUTH", TROUBLE, "Ask what one is allowed to do"),
+    "diff": Entry("writing.diff:DIFF", SETTINGS, "Show what apply would change"),
+    "apply": Entry("writing.apply:APPLY", SETTINGS, "Make the cluster as a file says"),
+    "patch": Entry("writing.patch:PATCH", SETTINGS, "Change fields of an object"),
+    "replace": Entry("writing.patch:REPLACE", SETTINGS, "Replace an object by the one in a file"),
+    "wait": Entry("reading.wait:WAIT", SETTINGS, "Wait until a condition holds"),
+    "kustomize": Entry("writing.patch:KUSTOMIZE", SETTINGS, "Not here"),
+    "label": Entry("writing.marks:LABEL", SETTINGS, "Set or remove labels"),
+    "annotate": Entry("writing.marks:ANNOTATE", SETTINGS, "Set or remove annotations"),
+    "api-resources": Entry("session.about:API_RESOURCES", OTHER, "List the kinds the server knows"),
+    "api-versions": Entry("session.about:API_VERSIONS", OTHER, "List the API groups and versions"),
+    "cluster-info": Entry("session.about:CLUSTER_INFO", OTHER, "Say where the cluster is"),
+    "config": Entry("session.config:CONFIG", OTHER, "Read and change the kubeconfig"),
+    "version": Entry("session.about:VERSION", OTHER, "Print versions of client and server"),
 }
 INSTEAD = {
     "attach": "use kubectl logs or kubectl exec",
@@ -88,7 +88,9 @@ def run(context: Context, argv: list[str], stdin: str) -> Result:
                 return Result(stdout=verb_help(path, verb))
         call = _prepare(context, path, verb, words, stdin)
         if verb.run is None:
-            raise Failure(_needs_subcommand(path, verb, call.args))
+            if not call.args:
+                return Result(stdout=verb_help(path, verb))
+            raise Failure(f"error: {_unknown(call.args[0], path, verb.verbs)}")
         verb.run(call)
         return call.result()
     except Failure as failure:
@@ -175,8 +177,8 @@ def _parsed(words: list[str], flags: tuple[Flag, ...], path: str, interspersed: 
 
 def _prepare(context: Context, path: str, verb: Verb, words: list[str], stdin: str) -> Call:
     """Read the flags and find out for whom and where the verb works."""
-    from sim.shell.kubectl.about import client_version
-    from sim.shell.kubectl.kubeconfig import current
+    from sim.shell.kubectl.session.about import client_version
+    from sim.shell.kubectl.session.kubeconfig import current
 
     own = {flag.name for flag in verb.flags}
     shorts = {flag.short for flag in verb.flags}
@@ -198,16 +200,8 @@ def _prepare(context: Context, path: str, verb: Verb, words: list[str], stdin: s
 
 def _wrong_words(path: str, verb: Verb, count: int) -> str:
     least, most = verb.words
-    if count < least:
-        wanted = f"at least {least}" if most is None or most > least else str(least)
-        return f"error: {path} needs {wanted} argument{'s' if least > 1 else ''}, got {count}; usage: kubectl {verb.usage}"
-    return f"error: {path} takes at most {most} argument{'s' if most != 1 else ''}, got {count}; usage: kubectl {verb.usage}"
-
-
-def _needs_subcommand(path: str, verb: Verb, args: list[str]) -> str:
-    if args:
-        return f"error: {_unknown(args[0], path, verb.verbs)}"
-    return f"error: {path} needs one of: {', '.join(verb.verbs)}; see '{path} --help'"
+    bound = f"at least {least}" if count < least else f"at most {most}"
+    return f"error: {path} takes {bound} plain words, got {count}; usage: kubectl {verb.usage}"
 
 
 # -- help --

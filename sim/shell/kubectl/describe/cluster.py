@@ -7,7 +7,7 @@ from sim.cluster.node.quantity import quantity
 from sim.shell.kubectl.call import Call, Obj
 from sim.shell.kubectl.describe.events import event_lines
 from sim.shell.kubectl.describe.template import labels_lines, mapping_lines
-from sim.shell.kubectl.layout import long_date
+from sim.shell.kubectl.printing.layout import long_date
 from sim.shell.kubectl.tables.cluster import node_roles
 
 __all__ = ["describe_account", "describe_configmap", "describe_namespace", "describe_node", "describe_secret"]

@@ -1,7 +1,7 @@
 """The events of an object, as the last section of ``kubectl describe``."""
 
 from sim.shell.kubectl.call import Call, Obj
-from sim.shell.kubectl.layout import age
+from sim.shell.kubectl.printing.layout import age
 from sim.shell.kubectl.tables.cluster import event_seen
 
 __all__ = ["event_age", "event_lines", "event_source", "events_about"]

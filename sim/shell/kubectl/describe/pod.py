@@ -3,7 +3,7 @@
 from sim.shell.kubectl.call import Call, Obj
 from sim.shell.kubectl.describe.events import event_lines
 from sim.shell.kubectl.describe.template import container_lines, labels_lines, mapping_lines, volume_lines
-from sim.shell.kubectl.layout import long_date
+from sim.shell.kubectl.printing.layout import long_date
 
 __all__ = ["controller_line", "describe_pod"]
 
@@ -71,7 +71,10 @@ def _status_lines(pod: Obj) -> list[str]:
 
 
 def qos_class(spec: Obj) -> str:
-    """Guaranteed, Burstable or BestEffort. *Source:* Kubernetes' rule over requests and limits of cpu and memory."""
+    """Guaranteed, Burstable or BestEffort.
+
+    *Source:* Kubernetes' rule over the requests and limits of cpu and memory.
+    """
     everything = [*(spec.get("initContainers") or []), *(spec.get("containers") or [])]
     resources = [container.get("resources") or {} for container in everything]
     if not any(one.get("requests") or one.get("limits") for one in resources):

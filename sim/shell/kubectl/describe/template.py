@@ -3,7 +3,7 @@
 from typing import Any
 
 from sim.shell.kubectl.call import Obj
-from sim.shell.kubectl.layout import long_date
+from sim.shell.kubectl.printing.layout import long_date
 
 __all__ = ["container_lines", "labels_lines", "mapping_lines", "template_lines", "volume_lines"]
 
@@ -162,9 +162,7 @@ def _environment_lines(container: Obj, pad: str) -> list[str]:
             else ("Secret", source.get("secretRef", {}))
         )
         prefix = f" with prefix '{source['prefix']}'" if source.get("prefix") else ""
-        lines.append(
-            f"{pad}  {ref.get('name', '')}\t{kind}{prefix}\tOptional: {str(bool(ref.get('optional'))).lower()}"
-        )
+        lines.append(f"{pad}  {ref.get('name', '')}\t{kind}{prefix}\tOptional: {_optional(ref)}")
     if lines:
         lines.insert(0, f"{pad}Environment Variables from:")
     env = container.get("env") or []
@@ -191,9 +189,13 @@ def _value(variable: Obj) -> str:
     for field, kind in (("configMapKeyRef", "config map"), ("secretKeyRef", "secret")):
         if field in source:
             ref = source[field]
-            optional = str(bool(ref.get("optional"))).lower()
-            return f"<set to the key '{ref.get('key', '')}' of {kind} '{ref.get('name', '')}'>  Optional: {optional}"
+            key, name = ref.get("key", ""), ref.get("name", "")
+            return f"<set to the key '{key}' of {kind} '{name}'>  Optional: {_optional(ref)}"
     return ""
+
+
+def _optional(ref: Obj) -> str:
+    return str(bool(ref.get("optional"))).lower()
 
 
 def _mount_lines(container: Obj, pad: str) -> list[str]:

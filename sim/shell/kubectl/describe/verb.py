@@ -24,7 +24,7 @@ from sim.shell.kubectl.describe.workload import (
     describe_replicas,
 )
 from sim.shell.kubectl.flagsets import ALL_NAMESPACES, FILES, SELECTOR
-from sim.shell.kubectl.layout import align
+from sim.shell.kubectl.printing.layout import align
 from sim.shell.kubectl.sources import live, load
 from sim.shell.kubectl.targets import Found, Wanted, fetch, namespace_of, wanted
 
@@ -61,7 +61,7 @@ def describe(call: Call) -> None:
         for target in wanted(call, call.args, verb="describe"):
             found += _matching(call, target)
     if not found and not call.status:
-        from sim.shell.kubectl.get import nothing_found
+        from sim.shell.kubectl.reading.get import nothing_found
 
         call.warn(nothing_found(call, wanted(call, call.args)) if call.args else "No resources found")
     blocks = []
@@ -99,8 +99,9 @@ def _without_events(lines: list[str]) -> list[str]:
 DESCRIBE = Verb(
     usage="describe (TYPE [NAME_PREFIX | -l SELECTOR] | TYPE/NAME | -f FILE) [flags]",
     about=(
-        "Show the details of objects, gathered from several requests: a pod with its containers' states, a workload\n"
-        "with its ReplicaSets, a Service with its endpoints; and the events about each, which say what went wrong."
+        "Show the details of objects, gathered from several requests: a pod with its containers' states, a\n"
+        "workload with its ReplicaSets, a Service with its endpoints; and the events about each, which say\n"
+        "what went wrong."
     ),
     run=describe,
     flags=(

@@ -1,13 +1,13 @@
-"""``kubectl describe`` of what makes pods: Deployments, ReplicaSets, StatefulSets, DaemonSets, Jobs, CronJobs."""
+"""``kubectl describe`` of what makes pods: Deployments and the like, Jobs, CronJobs, and autoscalers."""
 
 from sim.cluster.api.scale import selector_text
 from sim.shell.kubectl.call import Call, Obj
 from sim.shell.kubectl.describe.events import event_lines
 from sim.shell.kubectl.describe.pod import controller_line
 from sim.shell.kubectl.describe.template import labels_lines, mapping_lines, template_lines
-from sim.shell.kubectl.layout import human_duration, instant, long_date
-from sim.shell.kubectl.revisions import owned_replicasets, revision_of
+from sim.shell.kubectl.printing.layout import human_duration, instant, long_date
 from sim.shell.kubectl.tables.table import selector
+from sim.shell.kubectl.writing.revisions import owned_replicasets, revision_of
 
 __all__ = [
     "describe_autoscaler",
@@ -163,6 +163,7 @@ def describe_autoscaler(call: Call, obj: Obj) -> list[str]:
 
     spec, status = obj["spec"], obj.get("status", {})
     cells = AUTOSCALER.cells(obj, call.view())
+    counts = f"{status.get('currentReplicas', 0)} current / {status.get('desiredReplicas', 0)} desired"
     lines = [
         *_head(obj),
         *_marks(obj),
@@ -171,7 +172,6 @@ def describe_autoscaler(call: Call, obj: Obj) -> list[str]:
         f"Metrics (current / target):\t{cells[2]}",
         f"Min replicas:\t{spec.get('minReplicas', '<unset>')}",
         f"Max replicas:\t{spec.get('maxReplicas', '')}",
-        f"{spec.get('scaleTargetRef', {}).get('kind', '')} pods:\t"
-        f"{status.get('currentReplicas', 0)} current / {status.get('desiredReplicas', 0)} desired",
+        f"{spec.get('scaleTargetRef', {}).get('kind', '')} pods:\t{counts}",
     ]
     return lines + _conditions(status.get("conditions") or []) + event_lines(call, obj)

@@ -1,6 +1,6 @@
 """Rows of nodes, namespaces, configuration, events and the small kinds of the control plane."""
 
-from sim.shell.kubectl.layout import age
+from sim.shell.kubectl.printing.layout import age
 from sim.shell.kubectl.tables.table import Kind, Obj, View, columns
 
 __all__ = [

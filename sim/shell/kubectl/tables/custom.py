@@ -1,7 +1,7 @@
 """Rows of custom resources: the printer columns their definition names."""
 
-from sim.shell.kubectl.jsonpath import find, parse_path
-from sim.shell.kubectl.layout import age
+from sim.shell.kubectl.printing.jsonpath import find, parse_path
+from sim.shell.kubectl.printing.layout import age
 from sim.shell.kubectl.tables.table import Column, Kind, Obj, View
 
 __all__ = ["custom_kind"]

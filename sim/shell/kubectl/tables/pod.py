@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sim.shell.kubectl.layout import age
+from sim.shell.kubectl.printing.layout import age
 from sim.shell.kubectl.tables.table import Kind, Obj, View, columns
 
 __all__ = ["POD", "PodState", "is_sidecar", "pod_state"]

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from sim.shell.kubectl.layout import age
+from sim.shell.kubectl.printing.layout import age
 
 __all__ = ["Cells", "Column", "Kind", "Obj", "Table", "View", "columns", "container_cells", "selector"]
 
@@ -80,8 +80,7 @@ def selector(value: Obj | None) -> str:
     if "matchLabels" not in value and "matchExpressions" not in value:
         return ",".join(f"{key}={text}" for key, text in sorted(value.items()))
     parts = [f"{key}={text}" for key, text in sorted((value.get("matchLabels") or {}).items())]
-    for rule in value.get("matchExpressions") or []:
-        parts.append(_expression(rule))
+    parts += [_expression(rule) for rule in value.get("matchExpressions") or []]
     return ",".join(parts) or "<none>"
 
 

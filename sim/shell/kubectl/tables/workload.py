@@ -1,8 +1,8 @@
-"""Rows of what makes pods: Deployments, ReplicaSets, StatefulSets, DaemonSets, Jobs, CronJobs, autoscalers."""
+"""Rows of what makes pods: Deployments and the like, Jobs, CronJobs; and of autoscalers."""
 
 from typing import Any
 
-from sim.shell.kubectl.layout import age, human_duration, instant
+from sim.shell.kubectl.printing.layout import age, human_duration, instant
 from sim.shell.kubectl.tables.table import Kind, Obj, View, columns, container_cells, selector
 
 __all__ = ["AUTOSCALER", "CRONJOB", "DAEMONSET", "DEPLOYMENT", "JOB", "REPLICASET", "STATEFULSET"]

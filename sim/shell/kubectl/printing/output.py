@@ -7,9 +7,9 @@ from typing import Any, TypeAlias
 from mesh.cli.flags import did_you_mean
 from mesh.yaml import dump
 from sim.shell.kubectl.call import Call, Failure, Obj
-from sim.shell.kubectl.gotemplate import TemplateError, go_text, render_go
-from sim.shell.kubectl.jsonpath import JsonPathError, find, parse_path, parse_template, render
-from sim.shell.kubectl.layout import rows
+from sim.shell.kubectl.printing.gotemplate import TemplateError, go_text, render_go
+from sim.shell.kubectl.printing.jsonpath import JsonPathError, find, parse_path, parse_template, render
+from sim.shell.kubectl.printing.layout import rows
 from sim.shell.kubectl.targets import Found
 
 __all__ = ["HUMAN", "json_text", "printer", "show", "visible"]
@@ -59,8 +59,8 @@ def printer(call: Call) -> Printer | None:
     form, equals, template = text.partition("=")
     if form not in FORMATS:
         raise Failure(
-            f'error: unable to match a printer suitable for the output format "{text}"{did_you_mean(form, FORMATS)}, '
-            f"allowed formats are: {','.join(FORMATS)}"
+            f'error: unable to match a printer suitable for the output format "{text}"'
+            f"{did_you_mean(form, FORMATS)}, allowed formats are: {','.join(FORMATS)}"
         )
     if form in ("json", "yaml", "name", "wide"):
         if equals:

@@ -5,8 +5,8 @@ from mesh.cli.kube import KubeError
 from sim.shell.kubectl.call import Call, Failure, Obj, Verb
 from sim.shell.kubectl.describe.template import template_lines
 from sim.shell.kubectl.flagsets import DRY_RUN, FILES, OUTPUT, SELECTOR
-from sim.shell.kubectl.layout import align
-from sim.shell.kubectl.output import printer, show
+from sim.shell.kubectl.printing.layout import align
+from sim.shell.kubectl.printing.output import printer, show
 from sim.shell.kubectl.targets import Found
 
 __all__ = ["HISTORY", "REVISION", "UNDO", "owned_replicasets", "revision_of"]
@@ -48,7 +48,7 @@ def _history(call: Call, found: Found) -> dict[int, Obj]:
 
 def history(call: Call) -> None:
     """List revisions, or show one."""
-    from sim.shell.kubectl.rollout import workloads
+    from sim.shell.kubectl.writing.rollout import workloads
 
     for found in workloads(call, "history"):
         revisions = _history(call, found)
@@ -81,7 +81,7 @@ def _show_revision(call: Call, found: Found, replicaset: Obj, number: int) -> No
 
 def undo(call: Call) -> None:
     """Put an earlier pod template back."""
-    from sim.shell.kubectl.rollout import workloads
+    from sim.shell.kubectl.writing.rollout import workloads
 
     for found in workloads(call, "undo"):
         try:
@@ -95,7 +95,7 @@ def _undo_one(call: Call, found: Found) -> None:
     if found.obj["spec"].get("paused"):
         raise Failure(
             "error: you cannot rollback a paused deployment; "
-            f"resume it first with 'kubectl rollout resume {found.resource.singular}/{found.name}' and try again"
+            f"resume it first with 'kubectl rollout resume deployment/{found.name}' and try again"
         )
     number = call["to-revision"] or _previous(found, revisions)
     if number not in revisions:

@@ -2,11 +2,11 @@
 
 from mesh.cli.flags import Flag
 from mesh.cli.kube import KubeError
-from sim.shell.kubectl.apply import dry_run, suffix
 from sim.shell.kubectl.call import Call, Failure, Obj, Verb
 from sim.shell.kubectl.flagsets import DRY_RUN, FILES, PRINTED, RECORD, SELECTED
-from sim.shell.kubectl.output import show
+from sim.shell.kubectl.printing.output import show
 from sim.shell.kubectl.targets import Found, find
+from sim.shell.kubectl.writing.apply import dry_run, suffix
 
 __all__ = ["AUTOSCALE", "SCALE"]
 
@@ -25,9 +25,7 @@ def scale(call: Call) -> None:
         raise Failure("error: no objects passed to scale")
     for one in found:
         if "scale" not in one.resource.subresources:
-            call.fail(
-                f"error: {one.resource.plural} cannot be scaled; Deployments, ReplicaSets and StatefulSets can"
-            )
+            call.fail(f"error: {one.resource.plural} cannot be scaled: they have no replicas")
             continue
         current = one.obj["spec"].get("replicas", 1)
         expected = call["current-replicas"]

@@ -8,9 +8,9 @@ from mesh.cli.flags import Flag
 from mesh.cli.kube import KubeError
 from sim.shell.kubectl.call import Call, Failure, Obj, Verb
 from sim.shell.kubectl.flagsets import ALL_NAMESPACES, FILES, OUTPUT, SELECTED, TEMPLATE
-from sim.shell.kubectl.jsonpath import JsonPathError, find, parse_path
-from sim.shell.kubectl.layout import rows
-from sim.shell.kubectl.output import printer
+from sim.shell.kubectl.printing.jsonpath import JsonPathError, find, parse_path
+from sim.shell.kubectl.printing.layout import rows
+from sim.shell.kubectl.printing.output import printer
 from sim.shell.kubectl.sources import live, load
 from sim.shell.kubectl.tables import Kind, Table, custom_kind, kind_of, table
 from sim.shell.kubectl.targets import Found, Wanted, fetch, short_type, wanted
@@ -37,7 +37,7 @@ def get(call: Call) -> None:
     if call["sort-by"]:
         found = sorted_by(call["sort-by"], found)
     if call["watch"] or call["watch-only"]:
-        from sim.shell.kubectl.watching import watch
+        from sim.shell.kubectl.reading.watching import watch
 
         watch(call, targets, found)
         return
@@ -81,7 +81,7 @@ def nothing_found(call: Call, targets: Sequence[Wanted]) -> str:
 
 def _raw(call: Call) -> None:
     """``--raw PATH``: the few paths that are no objects."""
-    from sim.shell.kubectl.output import json_text
+    from sim.shell.kubectl.printing.output import json_text
 
     path = call["raw"].rstrip("/")
     if path == "/version":
@@ -198,8 +198,9 @@ GET = Verb(
     usage="get (TYPE[,TYPE] [NAME... | -l SELECTOR] | TYPE/NAME... | -f FILE) [flags]",
     about=(
         "Show one or many objects as a table, or in the format -o asks for.\n\n"
-        "READY, STATUS and RESTARTS of a pod are worked out from its containers when they are printed. With -w the\n"
-        "command goes on printing changes while simulated time passes: for --timeout, 60 s unless you say otherwise."
+        "READY, STATUS and RESTARTS of a pod are worked out from its containers when they are printed. With\n"
+        "-w the command goes on printing changes while simulated time passes: for --timeout, 60 s unless\n"
+        "you say otherwise."
     ),
     run=get,
     flags=(

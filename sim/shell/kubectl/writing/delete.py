@@ -5,18 +5,18 @@ from functools import partial
 
 from mesh.cli.flags import Flag
 from mesh.cli.kube import KubeError
-from sim.shell.kubectl.apply import dry_run, suffix
 from sim.shell.kubectl.call import Call, Failure, Verb
 from sim.shell.kubectl.flagsets import ALL_NAMESPACES, DRY_RUN, FILES, OUTPUT, SELECTED
 from sim.shell.kubectl.sources import live, load
 from sim.shell.kubectl.targets import Found, fetch, wanted
+from sim.shell.kubectl.writing.apply import dry_run, suffix
 
 __all__ = ["DELETE", "gone"]
 
 PATIENCE = 3600.0  # seconds of simulated time that delete waits at most without --timeout
 IMMEDIATE = (
-    "Warning: Immediate deletion does not wait for confirmation that the running resource has been terminated. "
-    "The resource may continue to run on the cluster indefinitely."
+    "Warning: Immediate deletion does not wait for confirmation that the running resource has been "
+    "terminated. The resource may continue to run on the cluster indefinitely."
 )
 CASCADES = {
     "background": "Background",
@@ -148,8 +148,8 @@ DELETE = Verb(
     usage="delete (-f FILE | TYPE NAME... | TYPE/NAME... | TYPE -l SELECTOR | TYPE --all) [flags]",
     about=(
         "Delete objects by file, name or label.\n\n"
-        "Pods get a grace period to end by themselves; what owns other objects takes them along. delete waits, letting\n"
-        "simulated time pass, until what it deleted is gone (--wait=false does not)."
+        "Pods get a grace period to end by themselves; what owns other objects takes them along. delete\n"
+        "waits, letting simulated time pass, until what it deleted is gone (--wait=false does not)."
     ),
     run=delete,
     flags=(

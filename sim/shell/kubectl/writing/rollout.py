@@ -7,9 +7,9 @@ from mesh.cli.flags import Flag
 from mesh.cli.kube import KubeError
 from sim.shell.kubectl.call import Call, Failure, Obj, Verb
 from sim.shell.kubectl.flagsets import ALL_NAMESPACES, FILES, OUTPUT, SELECTOR
-from sim.shell.kubectl.output import show
-from sim.shell.kubectl.revisions import HISTORY, UNDO
+from sim.shell.kubectl.printing.output import show
 from sim.shell.kubectl.targets import Found, fetch, wanted
+from sim.shell.kubectl.writing.revisions import HISTORY, UNDO
 
 __all__ = ["RESTARTED_AT", "ROLLOUT", "rollout_state", "workloads"]
 
@@ -138,7 +138,8 @@ def restart(call: Call) -> None:
     for found in workloads(call, "restart"):
         if found.obj["spec"].get("paused"):
             call.fail(
-                f'error: {found.resource.key} "{found.name}" can\'t restart paused deployment (run rollout resume first)'
+                f'error: {found.resource.key} "{found.name}" can\'t restart paused deployment '
+                "(run rollout resume first)"
             )
             continue
         annotations = found.obj["spec"]["template"].get("metadata", {}).get("annotations") or {}

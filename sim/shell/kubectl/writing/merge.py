@@ -1,7 +1,8 @@
 """What ``kubectl apply`` sends: the difference between what was applied, what is wanted and what is there.
 
-Three states meet: *original* (the last-applied annotation), *modified* (the file) and *current* (the cluster).
-Fields of the file win, fields that the file used to have are deleted, and everything else in the cluster stays.
+Three states meet: *original* (the last-applied annotation), *modified* (the file) and *current* (the
+cluster). Fields of the file win, fields that the file used to have are deleted, and everything else in the
+cluster stays.
 
 *Source:* Kubernetes' strategicpatch and jsonmergepatch, ``CreateThreeWay…``.
 """
@@ -157,7 +158,7 @@ class _Difference:
             patch[ORDER + key] = new
 
     def _list(self, patch: Obj, key: str, old: list[Any], new: list[Any], field: Field) -> None:
-        """A list merged by a key: items that changed, ``$patch: delete`` for those that went, and the order."""
+        """A list merged by a key: items that changed, ``$patch: delete`` for those gone, and the order."""
         merge_key = field.merge_key or ""
         if not old:
             if new and not self.deletions:

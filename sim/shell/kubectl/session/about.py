@@ -8,8 +8,8 @@ from mesh.yaml import dump
 from sim.shell.context import Context
 from sim.shell.kubectl.call import Call, Failure, Obj, Verb
 from sim.shell.kubectl.flagsets import OUTPUT
-from sim.shell.kubectl.layout import rows
-from sim.shell.kubectl.output import json_text
+from sim.shell.kubectl.printing.layout import rows
+from sim.shell.kubectl.printing.output import json_text
 
 if TYPE_CHECKING:
     from sim.cluster.api.resources import Resource
@@ -150,7 +150,7 @@ def api_versions(call: Call) -> None:
 
 def cluster_info(call: Call) -> None:
     """Say where the API server and DNS are."""
-    from sim.shell.kubectl.kubeconfig import server_address
+    from sim.shell.kubectl.session.kubeconfig import server_address
 
     address = server_address(call.context, call["kubeconfig"], call["context"])
     call.client.version()

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from sim.shell.kubectl.call import Call, Failure
-from sim.shell.kubectl.get import Heading, kind_for, table_lines
-from sim.shell.kubectl.output import printer
+from sim.shell.kubectl.printing.output import printer
+from sim.shell.kubectl.reading.get import Heading, kind_for, table_lines
 from sim.shell.kubectl.tables import table
 from sim.shell.kubectl.targets import Found, Wanted, namespace_of
 

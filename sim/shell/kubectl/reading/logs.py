@@ -6,8 +6,8 @@ from mesh.cli.flags import Flag
 from mesh.cli.kube import KubeError
 from sim.shell.kubectl.call import Call, Failure, Obj, Verb
 from sim.shell.kubectl.flagsets import SELECTOR
-from sim.shell.kubectl.layout import instant
 from sim.shell.kubectl.pods import choose_container, pods_of
+from sim.shell.kubectl.printing.layout import instant
 from sim.shell.kubectl.targets import resource_of
 
 __all__ = ["LOGS"]
@@ -77,8 +77,8 @@ def _pods(call: Call) -> list[Obj]:
             call.warn(f"No resources found in {call.namespace} namespace.")
         if call["follow"] and len(found) > call["max-log-requests"]:
             raise Failure(
-                f"error: you are attempting to follow {len(found)} log streams, but maximum allowed concurrency is "
-                f"{call['max-log-requests']}, use --max-log-requests to increase the limit"
+                f"error: you are attempting to follow {len(found)} log streams, but maximum allowed "
+                f"concurrency is {call['max-log-requests']}, use --max-log-requests to increase the limit"
             )
         return found
     if not call.args:
@@ -150,8 +150,8 @@ LOGS = Verb(
     usage="logs [-f] [-p] (POD | TYPE/NAME | -l SELECTOR) [-c CONTAINER] [flags]",
     about=(
         "Print what a container wrote.\n\n"
-        "A pod of the mesh has several containers: -c names one. With -f the command goes on for --timeout of\n"
-        "simulated time, 30 s unless you say otherwise."
+        "A pod of the mesh has several containers: -c names one. With -f the command goes on for --timeout\n"
+        "of simulated time, 30 s unless you say otherwise."
     ),
     run=logs,
     words=(0, 2),

@@ -4,16 +4,16 @@ from mesh.cli.flags import Flag
 from mesh.cli.kube import KubeError
 from sim.shell.kubectl.call import Call, Failure, Obj, Verb, server_error
 from sim.shell.kubectl.flagsets import DRY_RUN, FIELD_MANAGER, FILES, PRINTED, RECORD, SELECTOR
-from sim.shell.kubectl.merge import (
+from sim.shell.kubectl.printing.output import show
+from sim.shell.kubectl.sources import Source, load
+from sim.shell.kubectl.targets import Found
+from sim.shell.kubectl.writing.merge import (
     LAST_APPLIED,
     annotated,
     last_applied,
     three_way_merge,
     three_way_strategic,
 )
-from sim.shell.kubectl.output import show
-from sim.shell.kubectl.sources import Source, load
-from sim.shell.kubectl.targets import Found
 
 __all__ = ["APPLY", "dry_run", "patch_for", "validate"]
 
@@ -26,8 +26,8 @@ VALIDATE = Flag(
 )
 UNANNOTATED = (
     "Warning: resource {label} is missing the {annotation} annotation which is required by kubectl apply. "
-    "kubectl apply should only be used on resources created declaratively by either kubectl create --save-config "
-    "or kubectl apply. The missing annotation will be patched automatically."
+    "kubectl apply should only be used on resources created declaratively by either "
+    "kubectl create --save-config or kubectl apply. The missing annotation will be patched automatically."
 )
 
 
@@ -54,8 +54,9 @@ def validate(call: Call, sources: list[Source]) -> None:
         try:
             call.client.check_fields(source.obj)
         except KubeError as error:
+            problem = error.message.removeprefix("error validating data: ")
             raise Failure(
-                f'error: error validating "{source.origin}": error validating data: {error.message}; '
+                f'error: error validating "{source.origin}": error validating data: {problem}; '
                 "if you choose to ignore these errors, turn validation off with --validate=false"
             ) from None
 
@@ -137,11 +138,9 @@ def _patch(call: Call, source: Source, current: Obj) -> None:
     if mode == "client":
         show(call, found, "configured (dry run)")
         return
-    kind = "merge" if source.resource.custom else "strategic"
+    key, kind = source.resource.key, source.patch_kind
     try:
-        stored = call.client.patch(
-            source.resource.key, source.name, source.namespace, patch, kind, dry_run=mode == "server"
-        )
+        stored = call.client.patch(key, source.name, source.namespace, patch, kind, dry_run=mode == "server")
     except KubeError as error:
         if call["force"] and error.reason in ("Invalid", "Conflict"):
             _recreate(call, source)
@@ -155,7 +154,7 @@ def _patch(call: Call, source: Source, current: Obj) -> None:
 
 def _recreate(call: Call, source: Source) -> None:
     """``--force``: what cannot be patched is deleted and made anew."""
-    from sim.shell.kubectl.delete import gone
+    from sim.shell.kubectl.writing.delete import gone
 
     key, namespace = source.resource.key, source.namespace
     old = call.client.get(key, source.name, namespace)
@@ -168,8 +167,7 @@ def _recreate(call: Call, source: Source) -> None:
 
 def _server_side(call: Call, source: Source) -> None:
     """Server-side apply, without field owners: what the file says is merged into what is there."""
-    kind = "merge" if source.resource.custom else "strategic"
-    mode = dry_run(call)
+    kind, mode = source.patch_kind, dry_run(call)
     if mode == "client":
         raise Failure(
             "error: --dry-run=client doesn't work with --server-side (did you mean --dry-run=server instead?)"
@@ -184,9 +182,9 @@ APPLY = Verb(
     usage="apply (-f FILE | -f - | -f URL | -f FOLDER) [flags]",
     about=(
         "Make the cluster as a file says: create what is missing, change what differs.\n\n"
-        "apply remembers what it applied in an annotation of the object. Next time it compares three things: that\n"
-        "annotation, the file, and the object in the cluster. A field that left the file is deleted; a field that\n"
-        "others set, and the file never had, stays."
+        "apply remembers what it applied in an annotation of the object. Next time it compares three\n"
+        "things: that annotation, the file, and the object in the cluster. A field that left the file is\n"
+        "deleted; a field that others set, and the file never had, stays."
     ),
     run=apply,
     flags=(

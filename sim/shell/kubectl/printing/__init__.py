@@ -1,0 +1,1 @@
+"""Output: tables of text, ``-o`` formats, JSONPath and Go templates."""

@@ -1,0 +1,1 @@
+"""Verbs that look: get, events, logs, top, wait, explain."""

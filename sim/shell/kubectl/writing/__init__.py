@@ -1,0 +1,1 @@
+"""Verbs that change: apply, create, delete, scale, set, rollout and the like."""
