@@ -83,6 +83,7 @@ class Lexer:
         self.position = 0
         self.line = 1
         self.documents: list[Document] = []
+        self.found: list[Token] = []
 
     def tokens(self) -> list[Token]:
         """All tokens, the last of kind ``end``.
@@ -90,7 +91,7 @@ class Lexer:
         Raises:
             ShellError: the text is not shell this shell knows.
         """
-        found: list[Token] = []
+        found = self.found
         while True:
             token = self._token(found)
             found.append(token)

@@ -48,7 +48,23 @@ def parse(source: str, depth: int = 0) -> tuple[Statement, ...]:
         raise ShellError(f"the line is too long: {longest:,} characters, fewer than {MAX_LINE:,} are allowed")
     if "\0" in source:
         raise ShellError("the line holds a NUL character")
-    return Parser(source, Lexer(source, parse, depth).tokens()).script()
+    lexer = Lexer(source, parse, depth)
+    try:
+        tokens = lexer.tokens()
+    except ShellError:
+        # What a loop or condition holds may not even be words: name the form rather than the character.
+        _check_forms(lexer.found)
+        raise
+    return Parser(source, tokens).script()
+
+
+def _check_forms(tokens: list[Token]) -> None:
+    """Refuse compound commands by name, wherever a command begins."""
+    beginning = True
+    for token in tokens:
+        if beginning and token.text in RESERVED:
+            raise unsupported(RESERVED[token.text].format(token.text))
+        beginning = token.kind in ("operator", "newline")
 
 
 def quote(text: str) -> str:

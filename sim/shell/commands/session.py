@@ -8,7 +8,7 @@ from sim.shell.context import Context, Result, error
 __all__ = ["seconds"]
 
 UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-LENGTH = re.compile(r"(\d{1,12}(?:\.\d{0,12})?|\.\d{1,12})([smhd]?)")
+LENGTH = re.compile(r"([0-9]{1,12}(?:\.[0-9]{0,12})?|\.[0-9]{1,12})([smhd]?)")
 LONGEST = 31 * 86400.0  # one command may let pass
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 WATCH_RUNS = 3  # how often `watch` shows its command; a person would press ^C some time

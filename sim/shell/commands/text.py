@@ -7,11 +7,10 @@ import re
 from collections.abc import Iterator
 from getopt import GetoptError, gnu_getopt
 
+from sim.shell.commands.pattern import Pattern, PatternError
 from sim.shell.context import Context, Result, error
 
 __all__ = ["cat", "echo", "grep", "head", "options", "sort", "tail", "tee", "wc"]
-
-REPEAT = re.compile(r"[)\]][*+{]|[*+}][*+{]")
 
 
 def options(
@@ -70,13 +69,15 @@ def echo(context: Context, argv: list[str], stdin: str) -> Result:
 
 
 def grep(context: Context, argv: list[str], stdin: str) -> Result:
-    """Lines that match: -i -v -c -E -F -q -n -o -w -e PATTERN, -A/-B/-C lines of context are not offered."""
+    """Lines that match: -i -v -c -E -F -q -n -o -w -e PATTERN."""
     try:
         flags, words = options("grep", argv, "ivcEFqnowhHe:", ["color", "color="])
         pattern = flags["-e"] if "-e" in flags else words.pop(0)
-        matcher = compile_pattern(pattern, flags)
+        matcher = Pattern(pattern, extended="-E" in flags, fixed="-F" in flags, ignore_case="-i" in flags)
     except IndexError:
         return error("grep: no pattern; usage: grep [-ivcEFqnow] PATTERN [FILE...]", 2)
+    except PatternError as problem:
+        return error(f"grep: {problem}", 2)
     except ValueError as problem:
         return error(str(problem), 2)
     out: list[str] = []
@@ -93,42 +94,16 @@ def grep(context: Context, argv: list[str], stdin: str) -> Result:
     return Result(shown, "", 0 if total else 1)
 
 
-def compile_pattern(pattern: str, flags: dict[str, str]) -> re.Pattern[str]:
-    """A grep pattern as Python's; basic syntax unless ``-E`` or ``-F``.
-
-    Raises:
-        ValueError: it is no pattern, or one that could take for ever.
-    """
-    if len(pattern) > 500:
-        raise ValueError("grep: the pattern is longer than 500 characters")
-    if "-F" in flags:
-        text = "|".join(map(re.escape, pattern.split("\n")))
-    elif "-E" in flags:
-        text = pattern
-    else:
-        # Basic syntax: \| \( \) \{ \} \+ \? mean something, the bare characters stand for themselves.
-        text = re.sub(
-            r"\\([|(){}+?])|([|(){}+?])", lambda match: match.group(1) or "\\" + match.group(2), pattern
-        )
-    if "-F" not in flags and REPEAT.search(text):
-        raise ValueError("grep: repeated groups are not supported here")
-    if "-w" in flags:
-        text = rf"\b(?:{text})\b"
-    try:
-        return re.compile(text, re.IGNORECASE if "-i" in flags else 0)
-    except (re.error, OverflowError, RecursionError) as problem:
-        raise ValueError(f"grep: {problem}") from None
-
-
-def matching(text: str, matcher: re.Pattern[str], flags: dict[str, str]) -> list[str]:
+def matching(text: str, matcher: Pattern, flags: dict[str, str]) -> list[str]:
     """The lines of a text that match (or do not, with ``-v``)."""
     found: list[str] = []
     for number, line in enumerate(text.splitlines(), 1):
         prefix = f"{number}:" if "-n" in flags else ""
-        if bool(matcher.search(line)) == ("-v" in flags):
+        hit = matcher.has_word(line) if "-w" in flags else matcher.search(line)
+        if hit == ("-v" in flags):
             continue
         if "-o" in flags and "-v" not in flags:
-            found += [prefix + match.group() for match in matcher.finditer(line) if match.group()]
+            found += [prefix + line[start:end] for start, end in matcher.spans(line)]
         else:
             found.append(prefix + line)
     return found
@@ -136,7 +111,11 @@ def matching(text: str, matcher: re.Pattern[str], flags: dict[str, str]) -> list
 
 def _count(name: str, argv: list[str]) -> tuple[str, list[str]]:
     """The count of ``-n N``, ``-N`` or ``-c N`` (with a ``c`` before it), and the files."""
-    argv = [f"-n{word[1:]}" if re.fullmatch(r"-\d+", word) else word for word in argv]
+    before = ["", *argv]
+    argv = [
+        f"-n{word[1:]}" if re.fullmatch(r"-[0-9]+", word) and before[index] not in ("-n", "-c") else word
+        for index, word in enumerate(argv)
+    ]
     flags, words = options(name, argv, "n:c:q")
     count = flags.get("-n", "10")
     if "-c" in flags:
