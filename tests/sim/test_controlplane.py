@@ -312,3 +312,77 @@ def test_the_heartbeat_ends_with_success() -> None:
     do(sandbox, "sleep 30")
     job = sandbox.api.get("jobs.batch", "beat", "linkerd")
     assert job["status"]["succeeded"] == 1
+
+
+# -- edge -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def edge() -> Sandbox:
+    """The current edition with its metrics extension; the demo application is not injected."""
+    sandbox = Sandbox(edition="edge")
+    release = "https://github.com/kubernetes-sigs/gateway-api/releases/download/v1.2.1/standard-install.yaml"
+    for line in (
+        f"kubectl apply -f {release}",
+        "linkerd install --crds | kubectl apply -f -",
+        "linkerd install | kubectl apply -f -",
+        "sleep 60",
+        "linkerd viz install | kubectl apply -f -",
+        "sleep 60",
+        "curl -sL https://run.linkerd.io/emojivoto.yml | kubectl apply -f -",
+        "sleep 60",
+    ):
+        do(sandbox, line)
+    return sandbox
+
+
+def test_edge_hides_what_is_not_meshed_unless_asked(edge: Sandbox) -> None:
+    result = edge.sh("linkerd viz stat -n emojivoto deploy")
+    assert (result.status, result.stdout, result.stderr) == (0, "", "No traffic found.\n")
+    rows = table(do(edge, "linkerd viz stat -n emojivoto deploy --unmeshed"))
+    assert [row[1] for row in rows.values()] == ["0/1"] * 4
+    assert sorted(table(do(edge, "linkerd viz stat -n emojivoto svc"))) == [
+        "emoji-svc",
+        "voting-svc",
+        "web-svc",
+    ]
+    rows = table(do(edge, "linkerd viz stat -n linkerd-viz deploy"))
+    assert {row[1] for row in rows.values()} == {"1/1"}, "the extension is in the mesh itself"
+
+
+def test_edge_refuses_a_window_below_the_scrape_interval(edge: Sandbox) -> None:
+    config = edge.api.get("configmaps", "prometheus-config", "linkerd-viz")["data"]["prometheus.yml"]
+    patch = json.dumps({"data": {"prometheus.yml": config.replace("10s", "45s")}})
+    do(edge, f"kubectl patch -n linkerd-viz cm prometheus-config --type merge -p '{patch}'")
+    do(edge, "kubectl rollout restart -n linkerd-viz deploy/prometheus")
+    do(edge, "sleep 60")
+    result = edge.sh("linkerd viz stat -n emojivoto deploy -t 30s")
+    assert result.status == 1
+    assert "shorter than the scrape interval (45s)" in result.stderr
+
+
+def test_edge_marks_new_pods_as_tappable(edge: Sandbox) -> None:
+    do(edge, "kubectl annotate ns emojivoto linkerd.io/inject=enabled")
+    do(edge, "kubectl rollout restart -n emojivoto deploy/web")
+    do(edge, "sleep 75")
+    (pod,) = edge.api.list("pods", "emojivoto", labels="app=web-svc")
+    assert pod["metadata"]["annotations"]["viz.linkerd.io/tap-enabled"] == "true"
+    (proxy,) = [part for part in pod["spec"]["initContainers"] if part["name"] == "linkerd-proxy"]
+    names = {entry["name"]: entry.get("value") for entry in proxy["env"]}
+    expected = "tap.linkerd-viz.serviceaccount.identity.linkerd.cluster.local"
+    assert names["LINKERD2_PROXY_TAP_SVC_NAME"] == expected
+    result = edge.sh("linkerd viz tap -n emojivoto deploy/emoji")
+    assert "no pods to tap for deployment/emoji" in result.stderr
+
+
+def test_malformed_requests_are_answered(running: Sandbox) -> None:
+    name = pod_of(running, "linkerd", "controller")
+    for path, body in [
+        ("StatSummary", {}),
+        ("Edges", {"kind": "x", "why": 1}),
+        ("TopRoutes", {"window": "1m"}),
+    ]:
+        reply = running.client.request("linkerd", name, 8085, "POST", f"/api/v1/{path}", body)
+        assert reply.status == 500
+        assert "malformed request" in reply.body["error"]
+    assert running.client.request("linkerd", name, 8085, "POST", "/api/v1/Nothing", {}).status == 404

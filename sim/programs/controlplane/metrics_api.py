@@ -1,7 +1,7 @@
 """public-api (stable-2.8.1) and metrics-api (edge): the figures behind ``stat``, ``edges`` and ``routes``."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 from mesh.messages import Peer, Request, Response
 from mesh.viz import authz, edges, routes, stat
@@ -17,6 +17,7 @@ from sim.programs.task import Call, Handled, Steps, Together
 __all__ = ["MetricsApi", "Unanswered"]
 
 Obj = dict[str, Any]
+T = TypeVar("T")
 TIMEOUT = 30.0  # seconds for one query. Source: linkerd2 viz/metrics-api, HTTP client to Prometheus
 PROFILES = "serviceprofiles.linkerd.io"
 
@@ -74,8 +75,6 @@ class MetricsApi(Component):
             return Response(500, body={"error": str(error)})
         except ApiError as error:
             return Response(500, body={"error": error.message})
-        except (KeyError, TypeError, ValueError) as error:
-            return Response(400, body={"error": f"malformed request: {error}"})
         return Response(200, body=body)
 
     # -- Prometheus ---------------------------------------------------------------------------------------
@@ -123,7 +122,7 @@ class MetricsApi(Component):
 
     def stat_summary(self, body: Obj) -> Steps:
         """Rows of ``stat``."""
-        request = stat.StatRequest.from_json(body)
+        request = parsed(lambda: stat.StatRequest.from_json(body))
         wrong = stat.problem(request)
         if wrong:
             raise Unanswered(wrong)
@@ -152,20 +151,20 @@ class MetricsApi(Component):
 
     def edges(self, body: Obj) -> Steps:
         """Rows of ``edges``."""
-        resource = Resource(**body)
+        resource = parsed(lambda: Resource(**body))
         vectors = yield from self.query(edges.queries(resource))
         found = edges.rows(resource, vectors, self.listed("pods"), self.domain, self.control_plane)
         return {"edges": [edge.to_json() for edge in found]}
 
     def authz(self, body: Obj) -> Steps:
         """Rows of ``authz``."""
-        resource, window = Resource(**body["resource"]), float(body["window"])
+        resource, window = parsed(lambda: (Resource(**body["resource"]), float(body["window"])))
         vectors = yield from self.query(authz.queries(resource, window))
         return {"rows": [row.to_json() for row in authz.rows(vectors, window)]}
 
     def top_routes(self, body: Obj) -> Steps:
         """Tables of ``routes``: one for each object of the resource."""
-        request = routes.RoutesRequest.from_json(body)
+        request = parsed(lambda: routes.RoutesRequest.from_json(body))
         named = self._named(request.resource)
         tables = []
         for resource in named:
@@ -269,6 +268,18 @@ class MetricsApi(Component):
         failure = str(answer) if isinstance(answer, Unanswered) else ""
         results.append(_checked("prometheus", "control plane can talk to Prometheus", failure))
         return {"results": results}
+
+
+def parsed(read: Callable[[], T]) -> T:
+    """What a request's body says.
+
+    Raises:
+        Unanswered: it has not the right fields.
+    """
+    try:
+        return read()
+    except (KeyError, TypeError, ValueError) as error:
+        raise Unanswered(f"malformed request: {error}") from None
 
 
 def _checked(subsystem: str, description: str, failure: str) -> Obj:
