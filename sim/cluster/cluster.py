@@ -31,7 +31,7 @@ class ClusterSpec:
     nodes: int = 3
     cpu: float = 4.0
     memory: str = "16Gi"
-    zones: tuple[str, ...] = ("us-central1-a", "us-central1-b", "us-central1-c")
+    zones: tuple[str, ...] = ("us-central1-a",)
     node_prefix: str = "node"
     network: NetworkSpec = field(default_factory=NetworkSpec)
 

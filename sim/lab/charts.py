@@ -1,13 +1,16 @@
 """Figures of a run, drawn with matplotlib's objects (never pyplot's state, which threads would share)."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-__all__ = ["Mark", "golden_signals"]
+    from sim.lab.run import Run
+
+__all__ = ["Mark", "golden_signals", "save_run"]
 
 # Okabe and Ito's colours, which colour-blind readers tell apart.
 # Source: jfly.uni-koeln.de/color, "Color Universal Design" (2008).
@@ -60,7 +63,7 @@ def golden_signals(
         axes.spines[["top", "right"]].set_visible(False)
         _mark(axes, marks, axes is above)
     figure.suptitle(title)
-    figure.text(0.995, 0.002, caption, ha="right", va="bottom", fontsize=7, color=GREY)
+    figure.supxlabel(caption, x=0.995, ha="right", fontsize=7, color=GREY)
     return figure
 
 
@@ -91,3 +94,20 @@ def _mark(axes: Any, marks: tuple[Mark, ...], labelled: bool) -> None:
             )
     axes.margins(x=0.01)
     axes.set_xlim(left=max(0.0, axes.get_xlim()[0]))
+
+
+def save_run(done: "Run", folder: Path) -> list[Path]:
+    """Draw each source's golden signals of a run; the files written, none without requests."""
+    from sim.lab import results
+
+    frame = results.requests(done.sandbox.tables)
+    marks = tuple(
+        Mark(t, line.split("|")[-1].strip()[:24]) for t, line in done.lines if line.startswith("fault")
+    )
+    written = []
+    for source, group in frame.groupby("src"):
+        figure = golden_signals(group, title=f"requests of {source}", caption=done.caption(), marks=marks)
+        path = folder / f"requests-{str(source).replace('/', '-')}.png"
+        figure.savefig(path, dpi=110)
+        written.append(path)
+    return written

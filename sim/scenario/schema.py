@@ -75,11 +75,7 @@ class ClusterShape(Model):
     version: Annotated[str, AfterValidator(_version)] | None = None
     cpu: Annotated[float, Field(gt=0.0, le=1024.0)] = 4.0
     memory: Quantity = "16Gi"
-    zones: Annotated[tuple[Name, ...], Field(min_length=1, max_length=20)] = (
-        "us-central1-a",
-        "us-central1-b",
-        "us-central1-c",
-    )
+    zones: Annotated[tuple[Name, ...], Field(min_length=1, max_length=20)] = ("us-central1-a",)
 
 
 class Delays(Model):
