@@ -275,8 +275,7 @@ def web(
 ) -> None:
     """Open the sandbox in the browser."""
     from importlib.util import find_spec
-
-    from streamlit.web import cli as streamlit
+    from runpy import run_module
 
     spec = find_spec("app")
     if spec is None or spec.origin is None:
@@ -286,7 +285,7 @@ def web(
     sys.argv = ["streamlit", "run", spec.origin, "--server.address", host, "--server.port", str(port)]
     sys.argv += ["--server.headless", "true", "--browser.gatherUsageStats", "false"]
     print(f"The sandbox is at http://{host}:{port} (Ctrl-C ends it)", file=sys.stderr)
-    streamlit.main()
+    run_module("streamlit", run_name="__main__")
 
 
 def _invite(url: str) -> None:
