@@ -113,7 +113,8 @@ def _words(model: type[BaseModel], path: Path, error: Any) -> str:
     if kind == "extra_forbidden":
         return f"{prefix}unknown field {name!r}{_nearest(name, _fields_at(model, path[:-1]))}"
     if path and path[-1] == "[key]":
-        return f"{where}: not a valid name (lower-case letters, digits and -)"
+        hint = "write deploy/web" if path[0] == "workloads" else "lower-case letters, digits and -"
+        return f"{where}: not a valid name ({hint})"
     if kind in ("value_error", "assertion_error"):
         text = str(error.get("ctx", {}).get("error", error["msg"]))
         return f"{'.'.join(map(str, path))}: {text}" if path else text

@@ -13,7 +13,9 @@ __all__ = ["Document", "Path", "Problem", "Problems", "read"]
 Path = tuple[str | int, ...]
 MAX_TEXT = 1_000_000  # characters
 MAX_DEPTH = 40
-PLAIN = frozenset("tag:yaml.org,2002:" + name for name in ("null", "bool", "int", "float"))
+TAG = "tag:yaml.org,2002:"
+PLAIN = frozenset(TAG + name for name in ("null", "bool", "int", "float"))
+USUAL = PLAIN | {TAG + name for name in ("str", "timestamp", "map", "seq", "merge", "value")}
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -111,13 +113,13 @@ def _check_events(text: str, file: str) -> None:
 def _value(node: yaml.Node, path: Path, document: Document) -> Any:
     line = node.start_mark.line + 1
     document.lines.setdefault(path, line)
+    if node.tag not in USUAL:
+        document.add(line, f"the tag {str(node.tag).replace(TAG, '!!')} is not used here")
+        return None
     if isinstance(node, yaml.MappingNode):
         return _mapping(node, path, document)
     if isinstance(node, yaml.SequenceNode):
         return [_value(item, (*path, index), document) for index, item in enumerate(node.value)]
-    if not str(node.tag).startswith("tag:yaml.org,2002:"):
-        document.add(line, f"the tag {node.tag} is not used here")
-        return None
     return _scalar(node)
 
 

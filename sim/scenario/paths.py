@@ -95,8 +95,8 @@ def set_value(scenario: Scenario, path: str, text: str) -> Scenario:
     parts = parse(path)
     # Workloads need not be mentioned before: any workload may be overridden.
     known = parts[:1] if parts[0] == "workloads" else parts[:-1]
-    if known:
-        get(scenario, ".".join(known))
+    if known and not isinstance(get(scenario, ".".join(known)), BaseModel | Mapping | tuple | list):
+        raise PathError(f"{'.'.join(known)} is a value: nothing is inside it")
     data = copy.deepcopy(scenario.source)
     _put(data, scenario, parts, _value(text), path)
     try:

@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 __all__ = ["COMMANDS", "nearest"]
 
-TEXT = ("cat", "echo", "grep", "head", "tail", "wc", "sort", "tee")
+TEXT = ("cat", "echo", "head", "tail", "wc", "sort", "tee")
 SESSION = (
     "cd",
     "clear",
@@ -38,6 +38,7 @@ COMMANDS = MappingProxyType(
         ":": "sim.shell.commands.session:true_",
         "bash": "sim.shell.commands.session:sh_",
         "curl": "sim.shell.commands.curl:curl",
+        "grep": "sim.shell.commands.grep:grep",
         "fault": "sim.shell.commands.fault:fault",
         "kubectl": "sim.shell.kubectl:kubectl",
         "linkerd": "sim.shell.commands.linkerd:linkerd",

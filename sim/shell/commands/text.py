@@ -1,4 +1,4 @@
-"""The text commands: cat, echo, grep, head, sort, tail, tee, wc, with the options tutorials use.
+"""The text commands: cat, echo, head, sort, tail, tee, wc, with the options tutorials use.
 
 *Source:* POSIX.1-2017 utilities and GNU's messages. *Differs:* options not listed in ``help`` are refused.
 """
@@ -7,10 +7,9 @@ import re
 from collections.abc import Iterator
 from getopt import GetoptError, gnu_getopt
 
-from sim.shell.commands.pattern import Pattern, PatternError
 from sim.shell.context import Context, Result, error
 
-__all__ = ["cat", "echo", "grep", "head", "options", "sort", "tail", "tee", "wc"]
+__all__ = ["cat", "echo", "head", "inputs", "options", "sort", "tail", "tee", "wc"]
 
 
 def options(
@@ -66,47 +65,6 @@ def echo(context: Context, argv: list[str], stdin: str) -> Result:
     if escapes:
         text = re.sub(r"\\[nt\\re]", lambda match: ESCAPES[match.group()], text)
     return Result(text + newline)
-
-
-def grep(context: Context, argv: list[str], stdin: str) -> Result:
-    """Lines that match: -i -v -c -E -F -q -n -o -w -e PATTERN."""
-    try:
-        flags, words = options("grep", argv, "ivcEFqnowhHe:", ["color", "color="])
-        pattern = flags["-e"] if "-e" in flags else words.pop(0)
-        matcher = Pattern(pattern, extended="-E" in flags, fixed="-F" in flags, ignore_case="-i" in flags)
-    except IndexError:
-        return error("grep: no pattern; usage: grep [-ivcEFqnow] PATTERN [FILE...]", 2)
-    except PatternError as problem:
-        return error(f"grep: {problem}", 2)
-    except ValueError as problem:
-        return error(str(problem), 2)
-    out: list[str] = []
-    total = 0
-    try:
-        for name, text in inputs(context, words, stdin):
-            prefix = f"{name}:" if (len(words) > 1 or "-H" in flags) and "-h" not in flags else ""
-            lines = matching(text, matcher, flags)
-            total += len(lines)
-            out += [f"{prefix}{len(lines)}"] if "-c" in flags else [prefix + line for line in lines]
-    except OSError as problem:
-        return error(f"grep: {problem}", 2)
-    shown = "" if "-q" in flags else "".join(line + "\n" for line in out)
-    return Result(shown, "", 0 if total else 1)
-
-
-def matching(text: str, matcher: Pattern, flags: dict[str, str]) -> list[str]:
-    """The lines of a text that match (or do not, with ``-v``)."""
-    found: list[str] = []
-    for number, line in enumerate(text.splitlines(), 1):
-        prefix = f"{number}:" if "-n" in flags else ""
-        hit = matcher.has_word(line) if "-w" in flags else matcher.search(line)
-        if hit == ("-v" in flags):
-            continue
-        if "-o" in flags and "-v" not in flags:
-            found += [prefix + line[start:end] for start, end in matcher.spans(line)]
-        else:
-            found.append(prefix + line)
-    return found
 
 
 def _count(name: str, argv: list[str]) -> tuple[str, list[str]]:

@@ -101,10 +101,10 @@ class Plane:
         from cryptography.x509 import load_pem_x509_certificate
 
         for credentials, certificate in held:
-            leaf = load_pem_x509_certificate(certificate.leaf.encode())
+            leaf = load_pem_x509_certificate(certificate.leaf)
             end = datetime.fromtimestamp(self.context.now(), UTC) - AGO
             credentials.certificate = replace(
-                certificate, leaf=pem(self._ended(leaf)), not_after=end.timestamp()
+                certificate, leaf=pem(self._ended(leaf)).encode(), not_after=end.timestamp()
             )
 
         def undo() -> None:
