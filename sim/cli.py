@@ -152,6 +152,7 @@ def run(
         typer.Option("--set", metavar="PATH=VALUE", help="Change one thing: deploy/web.replicas=3."),
     ] = None,
     output: Annotated[str, typer.Option("-o", "--output", help="table or json.")] = "table",
+    routes: Annotated[bool, typer.Option("--routes", help="A row for every route.")] = False,
     out: Out = None,
     quiet: Quiet = False,
 ) -> None:
@@ -164,7 +165,7 @@ def run(
     changed = _changed(catalog.load(scenario), set_ or [], seed)
     with _progress(changed.title, changed.horizon, quiet) as progress:
         done = run_scenario(changed, progress)
-    summary = done.summary()
+    summary = done.summary(routes=routes)
     if output == "json":
         print(summary.to_json(orient="records", double_precision=6))
     else:

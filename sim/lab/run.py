@@ -32,9 +32,11 @@ class Run:
     sandbox: Sandbox
     lines: list[tuple[float, str]]
 
-    def summary(self) -> "pd.DataFrame":
-        """Requests by source, destination and route after the warm-up, one window."""
+    def summary(self, *, routes: bool = True) -> "pd.DataFrame":
+        """Requests by source, destination and route (or all routes as ``*``) after the warm-up, one window."""
         frame = results.requests(self.sandbox.tables)
+        if not routes:
+            frame = frame.assign(route="*")
         start, end = self.scenario.warmup, self.scenario.horizon
         return results.summary(frame, end - start, start, end)
 
