@@ -151,6 +151,8 @@ def summary(
 def write(folder: Path, frames: "dict[str, pd.DataFrame]") -> list[Path]:
     """Write each table as CSV and Parquet; the paths written.
 
+    ``samples`` only as Parquet: its labels, spelled out in every row, make a CSV of a hundred megabytes.
+
     Raises:
         OSError: the folder cannot be written.
     """
@@ -158,9 +160,11 @@ def write(folder: Path, frames: "dict[str, pd.DataFrame]") -> list[Path]:
     written = []
     for name, frame in frames.items():
         csv, parquet = folder / f"{name}.csv", folder / f"{name}.parquet"
-        frame.to_csv(csv, index=False, float_format="%.6f", lineterminator="\n")
+        if name != "samples":
+            frame.to_csv(csv, index=False, float_format="%.6f", lineterminator="\n")
+            written.append(csv)
         frame.to_parquet(parquet, index=False)
-        written += [csv, parquet]
+        written.append(parquet)
     return written
 
 

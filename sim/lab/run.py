@@ -33,7 +33,7 @@ class Run:
     lines: list[tuple[float, str]]
 
     def summary(self, *, routes: bool = True) -> "pd.DataFrame":
-        """Requests by source, destination and route (or all routes as ``*``) after the warm-up, one window."""
+        """Requests by source, destination and route (else all as ``*``) after the warm-up, one window."""
         frame = results.requests(self.sandbox.tables)
         if not routes:
             frame = frame.assign(route="*")
