@@ -115,9 +115,11 @@ def _flags(verb: Verb, argv: list[str]) -> "Parsed":
         "by": Flag("by", kind="float", default=10.0, help="how many times slower"),
         "container": Flag("container", "c", help="only this container"),
     }
-    # A negative time is a word here, not a bundle of flags.
-    words = [word for word in argv if _is_negative(word)]
-    rest = [word for word in argv if not _is_negative(word)]
+    # A negative time is a word here, not a bundle of flags; a flag's own value is left to it.
+    words, rest = [], []
+    for index, word in enumerate(argv):
+        plain = _is_negative(word) and not (index and argv[index - 1].startswith("-"))
+        (words if plain else rest).append(word)
     try:
         parsed = parse(rest, [known[name] for name in verb.flags] + [Flag("namespace", "n")])
     except FlagError as problem:
