@@ -15,6 +15,7 @@ __all__ = [
     "require_running",
     "running",
     "unready_containers",
+    "unready_proxies",
 ]
 
 PROXY = "linkerd-proxy"
@@ -55,6 +56,15 @@ def not_ready(pods: Iterable[Obj]) -> list[str]:
         f"pod/{pod['metadata']['name']} container {', '.join(names)} is not ready"
         for pod in pods
         if running(pod) and (names := unready_containers(pod))
+    ]
+
+
+def unready_proxies(pods: Iterable[Obj]) -> list[str]:
+    """A line about each pod that runs and whose proxy is not ready, whatever its other containers are."""
+    return [
+        f"pod/{pod['metadata']['name']} container {PROXY} is not ready"
+        for pod in pods
+        if running(pod) and PROXY in unready_containers(pod)
     ]
 
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterable
 
 from mesh.cli.checks.model import Check, CheckContext, CheckError, Skip, listing
-from mesh.cli.checks.pods import meshed, not_ready, proxy_of, running
+from mesh.cli.checks.pods import meshed, proxy_of, running, unready_proxies
 from mesh.cli.kube import Obj
 from mesh.cli.version import UNAVAILABLE, server_version
 
@@ -107,7 +107,7 @@ def proxy_checks(
 
     def ready(context: CheckContext) -> None:
         pods = select(context)
-        lines = not_ready(pods)
+        lines = unready_proxies(pods)
         lines += [f"pod/{pod['metadata']['name']} is not running" for pod in pods if not running(pod)]
         if lines:
             raise CheckError("\n".join(lines))
