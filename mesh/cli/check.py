@@ -15,6 +15,9 @@ __all__ = ["CHECK", "VIZ_CHECK"]
 
 HINTS = {True: "https://linkerd.io/2/checks/#", False: "https://linkerd.io/checks/#"}
 WAIT_S = 300.0
+# The real command needs about as long to start and to connect. It matters where time stands still between
+# lines: controllers act on what the line before changed.
+CONNECT_S = 0.25
 COMMON_FLAGS = (
     Flag(
         "output",
@@ -67,6 +70,7 @@ def _result(parsed: Parsed, context: CheckContext, mode: str) -> Result:
     """Run the checks of ``mode`` and show them as asked."""
     edition = context.console.edition
     hints, form = HINTS[edition.viz_prefix], parsed["output"]
+    context.console.sleep(CONNECT_S)
     outcomes = list(run(plan(edition, mode), context, parsed["wait"]))
     text = as_json(outcomes, hints) if form == "json" else as_table(outcomes, hints, short=form == "short")
     return Result(stdout=text, status=0 if succeeded(outcomes) else 1)

@@ -238,12 +238,12 @@ def test_retries_every_five_seconds_until_it_is_well() -> None:
 
     def sleep(seconds: float) -> None:
         plain(seconds)
-        if bench.clock - began >= 60:
+        if bench.clock - began > 59:
             bench.kube.scale("linkerd-controller", 1)
 
     bench.console.sleep = sleep
     assert bench.run("check").stdout == DEFAULT_281
-    assert bench.clock - began == 60
+    assert bench.clock - began == pytest.approx(60, abs=0.5)
 
 
 def test_waits_no_longer_than_asked() -> None:
