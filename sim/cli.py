@@ -43,12 +43,12 @@ def main() -> None:
     from sim.lab.player import Unfinished
     from sim.lab.run import FailedLine
     from sim.scenario.document import Problems
+    from sim.scenario.paths import PathError
 
     try:
-        app(standalone_mode=False)
-    except typer.Exit as leave:
-        raise SystemExit(leave.exit_code) from None
-    except (Complaint, UnknownScenario, Unfinished, FailedLine, Problems, OSError) as problem:
+        # Outside its standalone mode the library returns the status of typer.Exit.
+        status = app(standalone_mode=False)
+    except (Complaint, UnknownScenario, Unfinished, FailedLine, Problems, PathError, OSError) as problem:
         for line in str(problem).splitlines():
             print(f"meshdojo: {line}", file=sys.stderr)
         raise SystemExit(1) from None
@@ -59,6 +59,7 @@ def main() -> None:
             print(f"meshdojo: {problem.format_message()}; see meshdojo --help", file=sys.stderr)
             raise SystemExit(1) from None
         raise
+    raise SystemExit(status if isinstance(status, int) else 0)
 
 
 def _write(channel: int, text: str) -> None:
@@ -184,12 +185,11 @@ def _changed(scenario: "Scenario", changes: list[str], seed: int | None) -> "Sce
     """The scenario with the command line's changes."""
     from sim.scenario import paths
 
-    for change in changes:
-        path, equals, value = change.partition("=")
-        if not equals:
-            raise Complaint(f"--set {change}: expected PATH=VALUE")
-        scenario = paths.set_value(scenario, path, value)
-    return scenario if seed is None else paths.set_value(scenario, "seed", str(seed))
+    assignments = list(changes) if seed is None else [*changes, f"seed={seed}"]
+    for assignment in assignments:
+        if "=" not in assignment:
+            raise Complaint(f"--set {assignment}: expected PATH=VALUE")
+    return paths.set_values(scenario, assignments) if assignments else scenario
 
 
 def _table(summary: Any) -> str:

@@ -27,11 +27,7 @@ def requests(tables: Tables, run: int = 0) -> "pd.DataFrame":
 
     rows = tables.requests.array()
     src, dst, route = _columns(tables.edges, rows["edge"], 3)
-    grpc = (
-        rows["grpc_status"].astype("Int64")
-        if len(rows) == 0
-        else pd.array(rows["grpc_status"], dtype="Int64")
-    )
+    grpc = pd.array(rows["grpc_status"].astype(int), dtype="Int64")
     frame = pd.DataFrame(
         {
             "run": run,
