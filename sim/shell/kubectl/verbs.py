@@ -28,9 +28,9 @@ BASIC, INTERMEDIATE, DEPLOY = "Start", "Look and change", "Roll out"
 NODES, TROUBLE, SETTINGS, OTHER = "Nodes", "Find out why", "Labels and waiting", "About"
 
 TABLE: Mapping[str, Entry] = {
-    "create": Entry("writing.create:CREATE", BASIC, "Create objects from a file or from words"),
-    "expose": Entry("writing.launch:EXPOSE", BASIC, "Make a Service for a workload or a pod"),
-    "run": Entry("writing.launch:RUN", BASIC, "Run an image in a pod"),
+    "create": Entry("creating.create:CREATE", BASIC, "Create objects from a file or from words"),
+    "expose": Entry("creating.launch:EXPOSE", BASIC, "Make a Service for a workload or a pod"),
+    "run": Entry("creating.launch:RUN", BASIC, "Run an image in a pod"),
     "set": Entry("writing.setting:SET", BASIC, "Set environment, image or resources of a workload"),
     "explain": Entry("reading.explain:EXPLAIN", INTERMEDIATE, "Say what a kind and its fields mean"),
     "get": Entry("reading.get:GET", INTERMEDIATE, "Show one or many objects"),
@@ -235,8 +235,13 @@ def verb_help(path: str, verb: Verb) -> str:
     if verb.examples:
         parts.append("Examples:\n" + "\n".join(f"  {line}" for line in verb.examples.strip().splitlines()))
     if verb.verbs:
-        width = max(map(len, verb.verbs)) + 2
-        rows = [f"  {name:<{width}}{sub.about.splitlines()[0]}" for name, sub in verb.verbs.items()]
+        subs = {
+            id(sub): (name, sub) for name, sub in reversed(list(verb.verbs.items()))
+        }  # aliases share a line
+        width = max(len(name) for name, _ in subs.values()) + 2
+        rows = [
+            f"  {name:<{width}}{sub.about.splitlines()[0]}" for name, sub in reversed(list(subs.values()))
+        ]
         parts.append("Commands:\n" + "\n".join(rows))
     if verb.flags:
         parts.append("Options:\n" + usage(verb.flags).rstrip("\n"))

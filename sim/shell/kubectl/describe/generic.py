@@ -9,6 +9,7 @@ from sim.shell.kubectl.describe.template import labels_lines, mapping_lines
 
 __all__ = ["describe_any"]
 
+CAPITALS = frozenset({"Api", "Uid", "Url"})
 SKIPPED = ("managedFields", "labels", "annotations", "name", "namespace")
 WORD = re.compile(r"([a-z0-9])([A-Z])|([A-Z]+)([A-Z][a-z])")
 
@@ -18,7 +19,8 @@ def words(name: str) -> str:
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9]*", name):
         return name
     spaced = WORD.sub(lambda match: f"{match[1] or match[3]} {match[2] or match[4]}", name)
-    return spaced[:1].upper() + spaced[1:]
+    spaced = spaced[:1].upper() + spaced[1:]
+    return " ".join(word.upper() if word in CAPITALS else word for word in spaced.split(" "))
 
 
 def describe_any(call: Call, obj: Obj) -> list[str]:

@@ -1,8 +1,10 @@
 """``kubectl describe pod``."""
 
 from sim.shell.kubectl.call import Call, Obj
+from sim.shell.kubectl.describe.containers import container_lines
 from sim.shell.kubectl.describe.events import event_lines
-from sim.shell.kubectl.describe.template import container_lines, labels_lines, mapping_lines, volume_lines
+from sim.shell.kubectl.describe.template import labels_lines, mapping_lines, toleration_lines
+from sim.shell.kubectl.describe.volumes import volume_lines
 from sim.shell.kubectl.printing.layout import long_date
 
 __all__ = ["controller_line", "describe_pod"]
@@ -42,10 +44,11 @@ def describe_pod(call: Call, pod: Obj) -> list[str]:
             lines.append(f"{title}:")
             found = {state["name"]: state for state in status.get(states) or []}
             for container in spec[specs]:
-                lines += container_lines(container, found.get(container["name"], {}))
+                lines += container_lines(container, found.get(container["name"]), pod=pod)
     if status.get("conditions"):
         lines += ["Conditions:", "  Type\tStatus"]
-        lines += [f"  {one['type']}\t{one['status']}" for one in status["conditions"]]
+        # kubectl ends these cells in a space, which widens the column.
+        lines += [f"  {one['type']} \t{one['status']} " for one in status["conditions"]]
     lines += volume_lines(spec)
     lines.append(f"QoS Class:\t{status.get('qosClass') or qos_class(spec)}")
     selector = ",".join(f"{key}={value}" for key, value in sorted((spec.get("nodeSelector") or {}).items()))
@@ -87,17 +90,3 @@ def qos_class(spec: Obj) -> str:
         ):
             return "Burstable"
     return "Guaranteed"
-
-
-def toleration_lines(tolerations: list[Obj]) -> list[str]:
-    """``Tolerations:  node.kubernetes.io/not-ready:NoExecute op=Exists for 300s``, one a line."""
-    texts = []
-    for one in tolerations:
-        text = str(one.get("key", ""))
-        text += f"={one['value']}" if one.get("value") else ""
-        text += f":{one['effect']}" if one.get("effect") else ""
-        text += " op=Exists" if one.get("operator") == "Exists" else ""
-        text += f" for {one['tolerationSeconds']}s" if one.get("tolerationSeconds") is not None else ""
-        texts.append(text.strip())
-    texts = sorted(texts) or ["<none>"]
-    return [f"Tolerations:\t{texts[0]}", *(f"\t{text}" for text in texts[1:])]

@@ -60,7 +60,7 @@ def _addresses(endpoints: Obj | None, port_name: str) -> str:
         for address in subset.get("addresses") or []
     ]
     more = f" + {len(found) - SHOWN_ADDRESSES} more..." if len(found) > SHOWN_ADDRESSES else ""
-    return ",".join(found[:SHOWN_ADDRESSES]) + more if found else ""
+    return ",".join(found[:SHOWN_ADDRESSES]) + more if found else "<none>"
 
 
 def describe_endpoints(call: Call, obj: Obj) -> list[str]:
@@ -80,4 +80,5 @@ def describe_endpoints(call: Call, obj: Obj) -> list[str]:
                 lines.append(
                     f"    {port.get('name') or '<unset>'}\t{port['port']}\t{port.get('protocol', 'TCP')}"
                 )
+        lines.append("")
     return lines + event_lines(call, obj)

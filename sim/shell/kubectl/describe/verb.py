@@ -6,14 +6,15 @@ from typing import TypeAlias
 
 from mesh.cli.flags import Flag
 from sim.shell.kubectl.call import Call, Obj, Verb
+from sim.shell.kubectl.describe.access import describe_binding, describe_role
 from sim.shell.kubectl.describe.cluster import (
     describe_account,
     describe_configmap,
     describe_namespace,
-    describe_node,
     describe_secret,
 )
 from sim.shell.kubectl.describe.generic import describe_any
+from sim.shell.kubectl.describe.node import describe_node
 from sim.shell.kubectl.describe.pod import describe_pod
 from sim.shell.kubectl.describe.service import describe_endpoints, describe_service
 from sim.shell.kubectl.describe.workload import (
@@ -30,6 +31,7 @@ from sim.shell.kubectl.targets import Found, Wanted, fetch, namespace_of, wanted
 
 __all__ = ["DESCRIBE"]
 
+RBAC = "rbac.authorization.k8s.io"
 Describer: TypeAlias = Callable[[Call, Obj], list[str]]
 DESCRIBERS: MappingProxyType[str, Describer] = MappingProxyType(
     {
@@ -48,6 +50,10 @@ DESCRIBERS: MappingProxyType[str, Describer] = MappingProxyType(
         "configmaps": describe_configmap,
         "secrets": describe_secret,
         "serviceaccounts": describe_account,
+        f"roles.{RBAC}": describe_role,
+        f"clusterroles.{RBAC}": describe_role,
+        f"rolebindings.{RBAC}": describe_binding,
+        f"clusterrolebindings.{RBAC}": describe_binding,
     }
 )
 

@@ -67,7 +67,7 @@ def _conditions(conditions: list[Obj]) -> list[str]:
 def _replicaset_lines(call: Call, obj: Obj) -> list[str]:
     current = revision_of(obj)
     new, old = [], []
-    for one in owned_replicasets(call, obj):
+    for one in sorted(owned_replicasets(call, obj), key=lambda rs: str(rs["metadata"]["creationTimestamp"])):
         wanted, made = one["spec"].get("replicas", 0), one.get("status", {}).get("replicas", 0)
         text = f"{one['metadata']['name']} ({made}/{wanted} replicas created)"
         if revision_of(one) == current:
@@ -122,13 +122,16 @@ def describe_job(call: Call, obj: Obj) -> list[str]:
     lines = [*_head(obj), f"Selector:\t{selector(spec.get('selector'))}", *_marks(obj), *controller_line(obj)]
     lines.append(f"Parallelism:\t{spec.get('parallelism', 1)}")
     lines.append(f"Completions:\t{spec.get('completions', '<unset>')}")
+    if spec.get("backoffLimit") is not None:
+        lines.append(f"Backoff Limit:\t{spec['backoffLimit']}")
     if status.get("startTime"):
         lines.append(f"Start Time:\t{long_date(status['startTime'])}")
     if status.get("completionTime"):
         lines.append(f"Completed At:\t{long_date(status['completionTime'])}")
         length = instant(status["completionTime"]) - instant(status["startTime"])
         lines.append(f"Duration:\t{human_duration(length)}")
-    counts = (("Active", "active"), ("Succeeded", "succeeded"), ("Failed", "failed"))
+    ready = f" ({status['ready']} Ready)" if status.get("ready") is not None else ""
+    counts = (("Active" + ready, "active"), ("Succeeded", "succeeded"), ("Failed", "failed"))
     lines.append("Pods Statuses:\t" + " / ".join(f"{status.get(field, 0)} {word}" for word, field in counts))
     lines += ["Pod Template:", *template_lines(spec["template"], indent="  ")]
     return lines + event_lines(call, obj)
@@ -169,9 +172,38 @@ def describe_autoscaler(call: Call, obj: Obj) -> list[str]:
         *_marks(obj),
         f"CreationTimestamp:\t{long_date(obj['metadata']['creationTimestamp'])}",
         f"Reference:\t{cells[1]}",
-        f"Metrics (current / target):\t{cells[2]}",
+        *_metric_lines(spec, status),
         f"Min replicas:\t{spec.get('minReplicas', '<unset>')}",
         f"Max replicas:\t{spec.get('maxReplicas', '')}",
         f"{spec.get('scaleTargetRef', {}).get('kind', '')} pods:\t{counts}",
     ]
     return lines + _conditions(status.get("conditions") or []) + event_lines(call, obj)
+
+
+def _metric_lines(spec: Obj, status: Obj) -> list[str]:
+    """What it reads now and what it steers to, in the form of the object's own version."""
+    if spec.get("targetCPUUtilizationPercentage") is not None:  # autoscaling/v1
+        now = status.get("currentCPUUtilizationPercentage")
+        return [
+            f"Target CPU utilization:\t{spec['targetCPUUtilizationPercentage']}%",
+            f"Current CPU utilization:\t{'<unknown>' if now is None else now}%",
+        ]
+    lines = ["Metrics:\t( current / target )"]
+    current = {
+        one.get("resource", {}).get("name"): one["resource"].get("current", {})
+        for one in status.get("currentMetrics") or []
+        if one.get("resource")
+    }
+    for metric in spec.get("metrics") or []:
+        resource = metric.get("resource") or {}
+        name, target = resource.get("name", ""), resource.get("target") or {}
+        now = current.get(name, {})
+        if target.get("averageUtilization") is None:
+            text = f"{now.get('averageValue', '<unknown>')} / {target.get('averageValue', '<auto>')}"
+            lines.append(f"  resource {name} on pods:\t{text}")
+            continue
+        used = now.get("averageUtilization")
+        reads = "<unknown>" if used is None else f"{used}% ({now.get('averageValue', '')})"
+        title = f"  resource {name} on pods  (as a percentage of request):"
+        lines.append(f"{title}\t{reads} / {target['averageUtilization']}%")
+    return lines

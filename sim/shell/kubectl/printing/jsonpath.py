@@ -1,4 +1,4 @@
-"""JSONPath as kubectl reads it: templates with ``{range}``, filters, slices, unions and ``..``.
+"""JSONPath as kubectl reads it: fields, filters, slices, unions and ``..``.
 
 *Source:* client-go's jsonpath package. A path that leads nowhere yields nothing; only an index beyond a
 list's end is an error.
@@ -10,9 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-__all__ = ["JsonPathError", "Path", "Template", "find", "parse_path", "parse_template", "render", "text_of"]
-
-TEXT_LIMIT = 10_000  # characters in a template
+__all__ = ["JsonPathError", "Path", "find", "parse_path", "steps", "text_of", "unquote"]
 
 
 class JsonPathError(ValueError):
@@ -95,10 +93,15 @@ def parse_path(text: str) -> Path:
                 f"'{{name1.name2}}' or '{{.name1.name2}}': {text}"
             )
         bare = bare[1:-1].strip()
-    return _steps(bare)
+    return steps(bare)
 
 
-def _steps(text: str) -> Path:
+def steps(text: str) -> Path:
+    """A path without braces.
+
+    Raises:
+        JsonPathError: it cannot be read.
+    """
     rooted = text.startswith("$")
     position = 1 if text[:1] in ("$", "@") else 0
     steps: list[Step] = []
@@ -191,7 +194,7 @@ def _operand(text: str) -> Operand:
         return float(text)
     if not text:
         raise JsonPathError("empty filter expression")
-    return _steps(text)
+    return steps(text)
 
 
 # -- evaluation --
@@ -205,7 +208,9 @@ def find(path: Path, obj: Any, root: Any = None) -> list[Any]:
     """
     values = [root if path.rooted and root is not None else obj]
     for step in path.steps:
-        values = [found for value in values for found in _take(step, value, root)]
+        # A union gives all values of its first name, then all of its second.
+        parts = [Field((name,)) for name in step.names] if isinstance(step, Field) else [step]
+        values = [found for part in parts for value in values for found in _take(part, value, root)]
     return values
 
 
@@ -230,9 +235,14 @@ def _field(step: Field, value: Any) -> list[Any]:
         if isinstance(value, dict):
             return [value[key] for key in sorted(value)]
         return list(value) if isinstance(value, list) else []
-    if not isinstance(value, dict):
-        return []
-    return [value[name] for name in step.names if name in value]
+    (name,) = step.names
+    if isinstance(value, dict) and name in value:
+        return [value[name]]
+    # In quotes a dot leads deeper too, unless there is a key of just that name: ['metadata.name'].
+    first, dot, rest = name.partition(".")
+    if dot and isinstance(value, dict) and first in value:
+        return _field(Field((rest,)), value[first])
+    return []
 
 
 def _index(items: list[Any], number: int) -> Any:
@@ -298,98 +308,3 @@ def text_of(value: Any) -> str:
     if value is None:
         return ""
     return json.dumps(value, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
-
-
-# -- templates --
-
-
-@dataclass(frozen=True, slots=True)
-class Range:
-    """``{range PATH}…{end}``."""
-
-    path: Path
-    body: "Template"
-
-
-Template: TypeAlias = tuple[str | Path | Range, ...]
-
-
-def parse_template(text: str) -> Template:
-    """Read a template: text, ``{PATH}``, ``{"text"}``, ``{range PATH}…{end}``.
-
-    Raises:
-        JsonPathError: it cannot be read.
-    """
-    if len(text) > TEXT_LIMIT:
-        raise JsonPathError(f"the template is longer than {TEXT_LIMIT:,} characters")
-    stack: list[tuple[Path | None, list[str | Path | Range]]] = [(None, [])]
-    position = 0
-    while position < len(text):
-        start = text.find("{", position)
-        if start < 0:
-            stack[-1][1].append(text[position:])
-            break
-        if start > position:
-            stack[-1][1].append(text[position:start])
-        end = _action_end(text, start)
-        _action(text[start + 1 : end].strip(), stack)
-        position = end + 1
-    if len(stack) > 1:
-        raise JsonPathError("unexpected end of the template: a range is not closed with {end}")
-    return tuple(stack[0][1])
-
-
-def _action_end(text: str, start: int) -> int:
-    quote, index = "", start + 1
-    while index < len(text):
-        char = text[index]
-        if quote:
-            if char == "\\":
-                index += 1
-            elif char == quote:
-                quote = ""
-        elif char in "'\"":
-            quote = char
-        elif char == "}":
-            return index
-        index += 1
-    raise JsonPathError("unclosed action")
-
-
-def _action(inside: str, stack: list[tuple[Path | None, list[str | Path | Range]]]) -> None:
-    if inside == "end":
-        path, body = stack.pop()
-        if path is None:
-            raise JsonPathError("not in range, nothing to end")
-        stack[-1][1].append(Range(path, tuple(body)))
-    elif inside.startswith("range") and inside[5:6] in (" ", "\t", ""):
-        if len(stack) > 20:
-            raise JsonPathError("ranges are nested more than 20 deep")
-        stack.append((_steps(inside[5:].strip()), []))
-    elif re.fullmatch(STRING, inside, re.DOTALL):
-        stack[-1][1].append(unquote(inside))
-    elif inside:
-        stack[-1][1].append(_steps(inside))
-
-
-def render(template: Template, obj: Any, root: Any = None) -> str:
-    """The template filled from ``obj``; several values of one path are separated by spaces.
-
-    Raises:
-        JsonPathError: an index beyond a list's end, or a comparison of unlike things.
-    """
-    root = obj if root is None else root
-    out: list[str] = []
-    for part in template:
-        if isinstance(part, str):
-            out.append(part)
-        elif isinstance(part, Path):
-            out.append(" ".join(map(text_of, find(part, obj, root))))
-        else:
-            out += [render(part.body, item, root) for item in _ranged(find(part.path, obj, root))]
-    return "".join(out)
-
-
-def _ranged(values: list[Any]) -> list[Any]:
-    """What ``range`` walks over: the values; a single list is walked itself."""
-    return values[0] if len(values) == 1 and isinstance(values[0], list) else values

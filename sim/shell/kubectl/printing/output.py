@@ -8,8 +8,9 @@ from mesh.cli.flags import did_you_mean
 from mesh.yaml import dump
 from sim.shell.kubectl.call import Call, Failure, Obj
 from sim.shell.kubectl.printing.gotemplate import TemplateError, go_text, render_go
-from sim.shell.kubectl.printing.jsonpath import JsonPathError, find, parse_path, parse_template, render
+from sim.shell.kubectl.printing.jsonpath import JsonPathError, find, parse_path
 from sim.shell.kubectl.printing.layout import rows
+from sim.shell.kubectl.printing.templates import parse_template, render
 from sim.shell.kubectl.targets import Found
 
 __all__ = ["HUMAN", "json_text", "printer", "show", "visible"]

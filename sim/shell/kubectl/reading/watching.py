@@ -40,7 +40,7 @@ def watch(call: Call, targets: Sequence[Wanted], found: list[Found]) -> None:
     Raises:
         Failure: several types, or a background job.
     """
-    if len(targets) != 1 and len({one.resource.key for one in found}) != 1:
+    if len({one.resource.key for one in targets or found}) != 1:
         raise Failure("error: you may only specify a single resource type when watching")
     if call.context.background:
         raise Failure(

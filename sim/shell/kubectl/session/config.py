@@ -27,7 +27,7 @@ def view(call: Call) -> None:
         }
     form = call["output"]
     if form.startswith("jsonpath="):
-        from sim.shell.kubectl.printing.jsonpath import parse_template, render
+        from sim.shell.kubectl.printing.templates import parse_template, render
 
         call.write(render(parse_template(form.partition("=")[2]), config))
         return

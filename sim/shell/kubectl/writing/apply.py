@@ -68,7 +68,7 @@ def apply(call: Call) -> None:
             "error: --prune is not supported here; delete what is no longer wanted with kubectl delete"
         )
     if call.args:
-        raise Failure(f"error: Unexpected args: {call.args}; objects are given with -f")
+        raise Failure(f"error: Unexpected args: [{' '.join(call.args)}]; objects are given with -f")
     sources = load(call)
     selector = call["selector"]
     if selector:

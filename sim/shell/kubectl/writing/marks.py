@@ -1,5 +1,6 @@
 """``kubectl label`` and ``annotate``."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -20,6 +21,10 @@ from sim.shell.kubectl.targets import Found, find
 from sim.shell.kubectl.writing.apply import dry_run, suffix
 
 __all__ = ["ANNOTATE", "LABEL"]
+
+
+NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?\Z")
+DOMAIN = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +67,7 @@ def _split(call: Call, mark: Mark) -> tuple[list[str], dict[str, str], list[str]
     for word in call.args:
         key, equals, value = word.partition("=")
         if equals:
-            if not key:
-                raise Failure(f'error: invalid {mark.word} spec: "{word}"; write key=value')
+            _check(mark, key, value, word)
             values[key] = value
         elif word.endswith("-") and words:
             removed.append(word[:-1])
@@ -74,6 +78,25 @@ def _split(call: Call, mark: Mark) -> tuple[list[str], dict[str, str], list[str]
     if both := sorted(set(values) & set(removed)):
         raise Failure(f"error: can not both modify and remove {mark.word}(s) in the same command: {both[0]}")
     return words, values, removed
+
+
+def _check(mark: Mark, key: str, value: str, word: str) -> None:
+    """What kubectl checks before it sends a label or an annotation.
+
+    Raises:
+        Failure: the key or the label's value is not one.
+    """
+    prefix, slash, name = key.rpartition("/")
+    if not NAME.match(name) or (slash and not DOMAIN.match(prefix)):
+        raise Failure(
+            f'error: invalid {mark.word} key in "{word}": a key is letters, digits, "-", "_" and ".", '
+            "with a domain and / in front if need be"
+        )
+    if mark is LABELS and value and not NAME.match(value):
+        raise Failure(
+            f'error: invalid label value: "{word}": a value is at most 63 letters, digits, "-", "_" and ".", '
+            "with a letter or digit at both ends"
+        )
 
 
 def _list(call: Call, one: Found, mark: Mark, several: bool) -> None:

@@ -66,8 +66,8 @@ def history(call: Call) -> None:
         for number in sorted(revisions):
             cause = (revisions[number]["metadata"].get("annotations") or {}).get(CHANGE_CAUSE) or "<none>"
             lines.append(f"{number}\t{cause}")
-        body = align("\n".join(lines)) if revisions else "No rollout history found."
-        call.print(f"{found.label} \n{body}\n\n")
+        body = align("\n".join(lines)) + "\n" if revisions else "No rollout history found."
+        call.print(f"{found.label} \n{body}\n")
 
 
 def _show_revision(call: Call, found: Found, replicaset: Obj, number: int) -> None:

@@ -3,12 +3,12 @@
 from mesh.cli.flags import Flag
 from mesh.cli.kube import KubeError
 from sim.shell.kubectl.call import Call, Failure, Obj, Verb
+from sim.shell.kubectl.creating.create import submit
+from sim.shell.kubectl.creating.generators import pairs, pod, port_number, selected_by
 from sim.shell.kubectl.flagsets import DRY_RUN, FIELD_MANAGER, FILES, PRINTED, RECORD, SELECTOR
 from sim.shell.kubectl.targets import Found, find
 from sim.shell.kubectl.writing.apply import VALIDATE
-from sim.shell.kubectl.writing.create import submit
 from sim.shell.kubectl.writing.delete import gone
-from sim.shell.kubectl.writing.generators import pairs, pod, port_number, selected_by
 
 __all__ = ["EXPOSE", "RUN"]
 

@@ -1,16 +1,13 @@
-"""Objects made from words, for ``kubectl create``, ``run`` and ``expose``.
+"""Workloads, Services and pods made from words, for ``kubectl create``, ``run`` and ``expose``.
 
 *Source:* what kubectl's own generators print with ``--dry-run=client -o yaml``.
 """
 
-import base64
 import re
-from typing import Any
 
 from sim.shell.kubectl.call import Call, Failure, Obj
 from sim.shell.kubectl.targets import resource_of
 
-RBAC = "rbac.authorization.k8s.io"
 ENV_NAME = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*\Z")
 
 
@@ -201,165 +198,6 @@ def external_name(call: Call, name: str) -> Obj:
     made = _service(name, "ExternalName", _ports(call))
     made["spec"]["externalName"] = call["external-name"]
     return made
-
-
-# -- configuration ----------------------------------------------------------------------------
-
-
-def _held(call: Call) -> dict[str, str]:
-    """Keys and texts of ``--from-literal``, ``--from-file`` and ``--from-env-file``."""
-    held: dict[str, str] = {}
-    for text in call["from-literal"]:
-        key, equals, value = text.partition("=")
-        if not equals or not key:
-            raise Failure(f"error: invalid literal source {text}, expected key=value")
-        _hold(held, key, value)
-    for text in call["from-file"]:
-        key, equals, name = text.rpartition("=")
-        for path in _paths(call, name, single=bool(equals)):
-            _hold(held, key if equals else path.rpartition("/")[2], _read(call, path))
-    for name in call["from-env-file"]:
-        for line in _read(call, name).splitlines():
-            if line.strip() and not line.lstrip().startswith("#"):
-                key, equals, value = line.strip().partition("=")
-                _hold(held, key, value if equals else call.context.environ.get(key, ""))
-    return held
-
-
-def _hold(held: dict[str, str], key: str, value: str) -> None:
-    if not ENV_NAME.match(key) and not re.fullmatch(r"[-._a-zA-Z0-9]+", key):
-        raise Failure(f'error: "{key}" is not a valid key name: letters, digits, "-", "_" and "." only')
-    if key in held:
-        raise Failure(f"error: cannot add key {key}, another key by that name already exists")
-    held[key] = value
-
-
-def _paths(call: Call, name: str, *, single: bool) -> list[str]:
-    """A file, or the files of a folder."""
-    files = call.context.files
-    if single or name == "-" or files.exists(name) or not files.listdir(name):
-        return [name]
-    inside = [f"{name.rstrip('/')}/{part}" for part in files.listdir(name)]
-    return [path for path in inside if files.exists(path)]
-
-
-def _read(call: Call, name: str) -> str:
-    try:
-        return call.context.read(name)
-    except OSError as error:
-        raise Failure(f"error: error reading {error}") from None
-
-
-def configmap(call: Call, name: str) -> Obj:
-    """A ConfigMap."""
-    made: Obj = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}}
-    held = _held(call)
-    return {**made, "data": held} if held else made
-
-
-def _encoded(text: str) -> str:
-    return base64.b64encode(text.encode()).decode()
-
-
-def secret(call: Call, name: str) -> Obj:
-    """An Opaque Secret."""
-    made: Obj = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}}
-    held = {key: _encoded(text) for key, text in _held(call).items()}
-    if held:
-        made["data"] = held
-    return {**made, "type": call["type"]} if call["type"] else made
-
-
-def tls_secret(call: Call, name: str) -> Obj:
-    """A Secret with a certificate and its key."""
-    missing = [f'"{flag}"' for flag in ("cert", "key") if not call[flag]]
-    if missing:
-        raise Failure(f"error: required flag(s) {', '.join(missing)} not set")
-    data = {"tls.crt": _encoded(_read(call, call["cert"])), "tls.key": _encoded(_read(call, call["key"]))}
-    return {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": {"name": name},
-        "data": data,
-        "type": "kubernetes.io/tls",
-    }
-
-
-# -- access -----------------------------------------------------------------------------------
-
-
-def _rules(call: Call) -> list[Obj]:
-    """PolicyRules, one for each API group."""
-    if not call["verb"]:
-        raise Failure("error: at least one verb must be specified")
-    if not call["resource"]:
-        raise Failure("error: at least one resource must be specified")
-    groups: dict[str, list[str]] = {}
-    for word in call["resource"]:
-        name, slash, sub = word.partition("/")
-        if name == "*":
-            groups.setdefault("*", []).append("*")
-            continue
-        resource = resource_of(call, name)
-        groups.setdefault(resource.group, []).append(f"{resource.plural}{slash}{sub}")
-    rules = []
-    for group, resources in groups.items():
-        rule: Obj = {"apiGroups": [group], "resources": resources, "verbs": list(call["verb"])}
-        if call["resource-name"]:
-            rule["resourceNames"] = list(call["resource-name"])
-        rules.append(rule)
-    return rules
-
-
-def role(call: Call, name: str) -> Obj:
-    """A Role."""
-    return {"apiVersion": f"{RBAC}/v1", "kind": "Role", "metadata": {"name": name}, "rules": _rules(call)}
-
-
-def cluster_role(call: Call, name: str) -> Obj:
-    """A ClusterRole."""
-    return {
-        "apiVersion": f"{RBAC}/v1",
-        "kind": "ClusterRole",
-        "metadata": {"name": name},
-        "rules": _rules(call),
-    }
-
-
-def _subjects(call: Call) -> list[Obj]:
-    found: list[Any] = [{"apiGroup": RBAC, "kind": "User", "name": name} for name in call["user"]]
-    found += [{"apiGroup": RBAC, "kind": "Group", "name": name} for name in call["group"]]
-    for text in call["serviceaccount"]:
-        space, colon, name = text.partition(":")
-        if not colon or not space or not name or ":" in name:
-            raise Failure("error: serviceaccount must be <namespace>:<name>")
-        found.append({"kind": "ServiceAccount", "name": name, "namespace": space})
-    return found
-
-
-def _binding(call: Call, name: str, kind: str, role_kind: str, role_name: str) -> Obj:
-    return {
-        "apiVersion": f"{RBAC}/v1",
-        "kind": kind,
-        "metadata": {"name": name},
-        "roleRef": {"apiGroup": RBAC, "kind": role_kind, "name": role_name},
-        "subjects": _subjects(call),
-    }
-
-
-def role_binding(call: Call, name: str) -> Obj:
-    """A RoleBinding."""
-    if bool(call["role"]) == bool(call["clusterrole"]):
-        raise Failure("error: exactly one of clusterrole or role must be specified")
-    kind = "Role" if call["role"] else "ClusterRole"
-    return _binding(call, name, "RoleBinding", kind, call["role"] or call["clusterrole"])
-
-
-def cluster_role_binding(call: Call, name: str) -> Obj:
-    """A ClusterRoleBinding."""
-    if not call["clusterrole"]:
-        raise Failure('error: required flag(s) "clusterrole" not set')
-    return _binding(call, name, "ClusterRoleBinding", "ClusterRole", call["clusterrole"])
 
 
 # -- run and expose ---------------------------------------------------------------------------

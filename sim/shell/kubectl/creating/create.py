@@ -6,11 +6,12 @@ from types import MappingProxyType
 from mesh.cli.flags import Flag
 from mesh.cli.kube import KubeError
 from sim.shell.kubectl.call import Call, Failure, Obj, Verb
+from sim.shell.kubectl.creating import access, configuration
+from sim.shell.kubectl.creating import generators as make
 from sim.shell.kubectl.flagsets import DRY_RUN, FIELD_MANAGER, FILES, PRINTED, RECORD
 from sim.shell.kubectl.printing.output import show
 from sim.shell.kubectl.sources import given_namespace, load
 from sim.shell.kubectl.targets import Found
-from sim.shell.kubectl.writing import generators as make
 from sim.shell.kubectl.writing.apply import VALIDATE, dry_run, suffix, validate
 from sim.shell.kubectl.writing.merge import annotated
 
@@ -135,14 +136,14 @@ SECRET = Verb(
             "generic": _verb(
                 "secret generic NAME",
                 "Create a Secret from literals and files",
-                make.secret,
+                configuration.secret,
                 *LITERALS,
                 Flag("type", help="The Secret's type"),
             ),
             "tls": _verb(
                 "secret tls NAME --cert=FILE --key=FILE",
                 "Create a Secret that holds a certificate and its key",
-                make.tls_secret,
+                configuration.tls_secret,
                 Flag("cert", help="File with the certificate"),
                 Flag("key", help="File with the key"),
             ),
@@ -150,17 +151,19 @@ SECRET = Verb(
     ),
 )
 NAMESPACE = _verb("namespace NAME", "Create a namespace", make.namespace)
-CONFIGMAP = _verb("configmap NAME", "Create a ConfigMap from literals and files", make.configmap, *LITERALS)
+CONFIGMAP = _verb(
+    "configmap NAME", "Create a ConfigMap from literals and files", configuration.configmap, *LITERALS
+)
 ACCOUNT = _verb("serviceaccount NAME", "Create a ServiceAccount", make.service_account)
 GENERATORS = MappingProxyType(
     {
         "clusterrole": _verb(
-            "clusterrole NAME --verb=V --resource=R", "Create a ClusterRole", make.cluster_role, *RULES
+            "clusterrole NAME --verb=V --resource=R", "Create a ClusterRole", access.cluster_role, *RULES
         ),
         "clusterrolebinding": _verb(
             "clusterrolebinding NAME --clusterrole=NAME --user=NAME",
             "Create a ClusterRoleBinding",
-            make.cluster_role_binding,
+            access.cluster_role_binding,
             *SUBJECTS,
         ),
         "configmap": CONFIGMAP,
@@ -195,11 +198,11 @@ GENERATORS = MappingProxyType(
         ),
         "namespace": NAMESPACE,
         "ns": NAMESPACE,
-        "role": _verb("role NAME --verb=V --resource=R", "Create a Role", make.role, *RULES),
+        "role": _verb("role NAME --verb=V --resource=R", "Create a Role", access.role, *RULES),
         "rolebinding": _verb(
             "rolebinding NAME (--role=NAME | --clusterrole=NAME) --user=NAME",
             "Create a RoleBinding",
-            make.role_binding,
+            access.role_binding,
             Flag("role", help="The Role to give"),
             *SUBJECTS,
         ),

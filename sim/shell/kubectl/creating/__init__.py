@@ -1,0 +1,1 @@
+"""Verbs that make objects from words: create, run, expose."""
