@@ -145,7 +145,8 @@ def _retained(target: Obj, patch: Obj) -> Obj:
     keep = patch.get("$retainKeys")
     if keep is None:
         return dict(target)
-    if not isinstance(keep, list) or any(key not in keep for key in patch if not key.startswith("$")):
+    named = [key for key, value in patch.items() if value is not None and not key.startswith("$")]
+    if not isinstance(keep, list) or any(key not in keep for key in named):
         raise BadRequest("invalid patch format of retainKeys: it must list every key of the patch")
     return {key: value for key, value in target.items() if key in keep}
 
