@@ -171,6 +171,10 @@ class Identity:
         self._record("Normal", "IssuerUpdated", "Updated identity issuer")
         return True
 
+    def hold(self, issuer: Pair) -> None:
+        """Hold an issuer without looking at it, as one that was taken while it was still valid."""
+        self._issuer = issuer
+
     def issuer_ttl(self, now_unix: float) -> float:
         """Seconds until the issuer expires (gauge ``issuer_cert_ttl_seconds``); 0 without an issuer."""
         if self._issuer is None:

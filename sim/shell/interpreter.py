@@ -58,13 +58,22 @@ class Interpreter:
 
     # -- scripts ----------------------------------------------------------------------------------
 
-    def run(self, text: str, write: Write, announce: Announce | None = None) -> int:
-        """Run a script, handing its output to ``write`` in order; returns the first failure's status.
+    def run(
+        self,
+        text: str,
+        write: Write,
+        announce: Announce | None = None,
+        parsed: Callable[[], object] | None = None,
+    ) -> int:
+        """Run a script; returns the first failure's status.
 
-        The whole text is parsed before any of it runs. ``announce`` is told each statement before it runs.
+        Args:
+            write: gets what is printed, in order.
+            announce: is told each statement before it runs.
+            parsed: called once when the whole text was understood, before any of it runs.
         """
         self._left, self._printed = MAX_STATEMENTS, 0
-        return self._script(text, "", write, announce)
+        return self._script(text, "", write, announce, parsed)
 
     def nested(self, text: str, stdin: str = "") -> Result:
         """Run a script inside a command (``sh``, ``watch``)."""
@@ -82,13 +91,22 @@ class Interpreter:
         status = run(lambda channel, piece: out[channel].append(piece))
         return Result("".join(out[1]), "".join(out[2]), status)
 
-    def _script(self, text: str, stdin: str, write: Write, announce: Announce | None = None) -> int:
+    def _script(
+        self,
+        text: str,
+        stdin: str,
+        write: Write,
+        announce: Announce | None = None,
+        parsed: Callable[[], object] | None = None,
+    ) -> int:
         try:
             statements = parse(text)
         except ShellError as problem:
             write(2, f"meshdojo: {problem}\n")
             self.status = 2 if "syntax" in str(problem) else 1
             return self.status
+        if parsed is not None:
+            parsed()
         try:
             return self._statements(statements, stdin, write, announce)
         except Exit as leave:

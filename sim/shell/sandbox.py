@@ -19,7 +19,6 @@ from sim.shell.faults import FaultBook
 from sim.shell.files import Files
 from sim.shell.interpreter import Interpreter
 from sim.shell.jobs import Jobs
-from sim.shell.lexer import MAX_LINE
 
 __all__ = ["Sandbox"]
 
@@ -29,7 +28,7 @@ HOME = {
     "PWD": "/sandbox",
     "USER": "you",
 }
-LOG_LINES = 10_000
+MAX_LOG = 50_000_000  # characters of a session
 ABBREVIATIONS = {"Deployment": "deploy", "StatefulSet": "sts", "DaemonSet": "ds"}
 
 
@@ -60,7 +59,7 @@ class Sandbox:
         environ: shell variables.
         jobs: in the background.
         shell: the interpreter.
-        log: (simulated time, text) of every call of :meth:`sh`.
+        log: (simulated time, text) of every call of :meth:`sh` whose text could be parsed.
         faults: the ``fault`` command's.
 
     Raises:
@@ -95,6 +94,7 @@ class Sandbox:
         self.jobs = Jobs(lambda: self.engine.now)
         self.shell = Interpreter(self)
         self.log: list[tuple[float, str]] = []
+        self._logged = 0
         self.faults = FaultBook(lambda: self.engine.now)
         self._set()
 
@@ -146,10 +146,16 @@ class Sandbox:
             write: gets (channel, text) in the order of printing; channel 1 is output, 2 errors.
             announce: gets each statement as typed before it runs, for transcripts.
         """
-        if text.strip() and len(text) < MAX_LINE:
+        if self._logged + len(text) > MAX_LOG:
+            write(2, f"meshdojo: the session is full ({MAX_LOG:,} characters): begin a new one\n")
+            return 1
+        return self.shell.run(text, write, announce, lambda: self._record(text))
+
+    def _record(self, text: str) -> None:
+        """Lines that could not be parsed did nothing, and are not part of the session."""
+        if text.strip():
             self.log.append((self.engine.now, text))
-            del self.log[:-LOG_LINES]
-        return self.shell.run(text, write, announce)
+            self._logged += len(text)
 
     def advance(self, seconds: float) -> None:
         """Let simulated time pass.

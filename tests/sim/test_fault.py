@@ -8,6 +8,7 @@ from sim.scenario.loader import from_data
 from sim.shell.sandbox import Sandbox
 
 APP = "curl -sL https://run.linkerd.io/emojivoto.yml | kubectl apply -f - >/dev/null; sleep 30"
+GATEWAY = "https://github.com/kubernetes-sigs/gateway-api/releases/download/v1.2.1/standard-install.yaml"
 VOTE = "curl -s -o /dev/null -w '%{http_code} %{time_total}' 'localhost:8080/api/vote?choice=:doughnut:'"
 
 
@@ -261,12 +262,28 @@ def errors(sandbox: Sandbox) -> list[str]:
 
 def test_an_expired_issuer_fails_the_check_and_certifies_nobody(meshed: Sandbox) -> None:
     out(meshed, "fault expire issuer; sleep 5")
-    assert errors(meshed) == ["× issuer cert is within its validity period"]
-    assert "is down already" not in meshed.sh("fault expire issuer").stderr
+    assert errors(meshed)[0] == "× issuer cert is within its validity period"
+    assert meshed.sh("fault expire issuer").stderr == "fault: the issuer has expired already\n"
     out(meshed, "kubectl -n emojivoto delete po --all; sleep 20")
     assert "1/2" in out(meshed, "kubectl get po -n emojivoto")
     out(meshed, "fault clear; sleep 30")
     assert errors(meshed) == []
+
+
+def test_the_certificates_of_edge_expire_too() -> None:
+    sandbox = Sandbox()
+    sandbox.shell.reraise = True
+    out(sandbox, f"curl -sL {GATEWAY} | kubectl apply -f -; linkerd install --crds | kubectl apply -f -")
+    out(sandbox, "linkerd install | kubectl apply -f -; sleep 60")
+    assert errors(sandbox) == []
+    for kind, title in (
+        ("issuer", "× issuer cert is within its validity period"),
+        ("anchor", "× trust anchors are within their validity period"),
+    ):
+        out(sandbox, f"fault expire {kind}; sleep 5")
+        assert errors(sandbox)[0] == title
+        out(sandbox, "fault clear; sleep 5")
+        assert errors(sandbox) == []
 
 
 def test_an_expired_anchor_fails_the_check(meshed: Sandbox) -> None:

@@ -62,12 +62,13 @@ class Plane:
             raise FaultError(f"the secret {ISSUER} holds no certificate and key")
         self.file = names[0]
         self.issuer = load_pem_x509_certificate(b64decode(data[names[0]]))
+        self.key_pem = b64decode(data[names[1]]).decode()
         self.key: EllipticCurvePrivateKey = load_pem_private_key(b64decode(data[names[1]]), None)  # type: ignore[assignment]
 
     # -- the three kinds ----------------------------------------------------------------------------------
 
     def expire_issuer(self) -> Any:
-        """Put an expired certificate into the secret and restart identity, which then has only that."""
+        """Put an expired certificate into the secret, and into the hands of the running authority."""
         self._put_issuer(pem(self._ended(self.issuer)))
         return lambda: self._put_issuer(pem(self.issuer))
 
@@ -138,19 +139,27 @@ class Plane:
     def _put_issuer(self, text: str) -> None:
         patch = {"data": {self.file: b64encode(text.encode()).decode()}}
         self.context.client.patch("secrets", ISSUER, self.namespace, patch, "merge")
-        self._restart_identity()
+        self._hold(text)
 
     def _put_anchors(self, changes: list[tuple[str, dict[str, str]]]) -> None:
         for name, data in changes:
             self.context.client.patch("configmaps", name, self.namespace, {"data": data}, "merge")
 
-    def _restart_identity(self) -> None:
-        """A running authority keeps the issuer it loaded: end its process, the next reads the new one."""
+    def _hold(self, text: str) -> None:
+        """A running authority refuses to load what has expired: let it have held this one all along."""
+        from mesh.control.certificates import Pair
+
         labels = "linkerd.io/control-plane-component=identity"
         for pod in self.context.client.api.list("pods", self.namespace, labels=labels):
-            kubelet = self.context.host.cluster.kubelets.get(pod["spec"].get("nodeName") or "")
-            if kubelet is not None:
-                kubelet.kill_container(self.namespace, pod["metadata"]["name"], "identity")
+            authority = getattr(self._program(pod, "identity"), "identity", None)
+            if authority is not None:
+                authority.hold(Pair(text, self.key_pem))
+
+    def _program(self, pod: Obj, container: str) -> Any:
+        """What runs in a container of a pod, or None."""
+        kubelet = self.context.host.cluster.kubelets.get(pod["spec"].get("nodeName") or "")
+        runner = kubelet and kubelet.runner(self.namespace, pod["metadata"]["name"], container)
+        return runner.program if runner else None
 
     def _credentials(self) -> list[Any]:
         """What every running proxy knows to prove itself."""
