@@ -167,6 +167,7 @@ def test_a_skewed_clock_shows_in_the_check() -> None:
         ),
         ("fault error deploy/web --rate -1", "--rate -1: a share lies between 0 and 1 (or 0% and 100%)"),
         ("fault error deploy/web", "--rate is missing: which share of the requests fails, between 0 and 1?"),
+        ("fault error deploy/nosuch --rate 2", "--rate 2: a share lies between 0 and 1"),
         ("fault error deploy/wbe --rate 1", "no deploy/wbe; did you mean deploy/web?"),
         ("fault error deploy/web -n default --rate 1", "no deploy/web in namespace default"),
         ("fault error web --rate 1", "'web' is no workload: write it as deploy/web"),
@@ -204,6 +205,17 @@ def test_impossible_faults_say_why(app: Sandbox, line: str, message: str) -> Non
     assert re.fullmatch(r"fault: [^\n]+\n", result.stderr)
     assert result.stderr.startswith(f"fault: {message}")
     assert app.faults.all() == []
+
+
+def test_answers_of_one_pod_of_many_cannot_be_changed(app: Sandbox) -> None:
+    name = next(iter(pods(app)))
+    assert app.sh(f"fault error po/{name} --rate 1").stderr == (
+        f"fault: po/{name} belongs to a workload: name that, such as deploy/web\n"
+    )
+    out(app, "kubectl run lone -n emojivoto --image=nginx; sleep 10")
+    out(app, "kubectl -n emojivoto port-forward po/lone 9090:80 &")
+    out(app, "fault error po/lone --rate 1 --status 502")
+    assert out(app, "curl -s -o /dev/null -w '%{http_code}' localhost:9090") == "502"
 
 
 def test_a_name_in_two_namespaces_needs_a_namespace(app: Sandbox) -> None:
