@@ -39,27 +39,37 @@ class Complaint(Exception):
 
 def main() -> None:
     """Run the command; whatever goes wrong is one line and exit status 1."""
+    try:
+        # Outside its standalone mode the library returns the status of typer.Exit.
+        status = app(standalone_mode=False)
+    except (KeyboardInterrupt, typer.Abort):
+        raise SystemExit(130) from None
+    except Exception as problem:
+        complaint = _complaint(problem)
+        if not complaint:
+            raise
+        for line in complaint.splitlines():
+            print(f"meshdojo: {line}", file=sys.stderr)
+        raise SystemExit(1) from None
+    raise SystemExit(status if isinstance(status, int) else 0)
+
+
+def _complaint(problem: Exception) -> str:
+    """What to tell the user of a mistake of theirs; empty for a defect of ours."""
+    # Imported here: most runs make no mistake, and these modules take half a second.
     from sim.lab.catalog import UnknownScenario
     from sim.lab.player import Unfinished
     from sim.lab.run import FailedLine
     from sim.scenario.document import Problems
     from sim.scenario.paths import PathError
 
-    try:
-        # Outside its standalone mode the library returns the status of typer.Exit.
-        status = app(standalone_mode=False)
-    except (Complaint, UnknownScenario, Unfinished, FailedLine, Problems, PathError, OSError) as problem:
-        for line in str(problem).splitlines():
-            print(f"meshdojo: {line}", file=sys.stderr)
-        raise SystemExit(1) from None
-    except (KeyboardInterrupt, typer.Abort):
-        raise SystemExit(130) from None
-    except Exception as problem:
-        if type(problem).__module__.startswith(("click", "typer")) and hasattr(problem, "format_message"):
-            print(f"meshdojo: {problem.format_message()}; see meshdojo --help", file=sys.stderr)
-            raise SystemExit(1) from None
-        raise
-    raise SystemExit(status if isinstance(status, int) else 0)
+    if isinstance(
+        problem, Complaint | UnknownScenario | Unfinished | FailedLine | Problems | PathError | OSError
+    ):
+        return str(problem)
+    if type(problem).__module__.startswith(("click", "typer")) and hasattr(problem, "format_message"):
+        return f"{problem.format_message()}; see meshdojo --help"
+    return ""
 
 
 def _write(channel: int, text: str) -> None:
