@@ -1,12 +1,10 @@
 """``linkerd``: finds the command that a line names, reads its flags and runs it.
 
-Commands live in modules of their own and are imported when they are needed.
+Commands live in modules of their own, each imported when it is needed.
 """
 
 import importlib
-import importlib.util
 from dataclasses import dataclass, replace
-from functools import cache
 
 from mesh.cli.console import Console, Result
 from mesh.cli.flags import Flag, FlagError, Parsed, did_you_mean, parse, usage
@@ -42,9 +40,9 @@ class Entry:
 ENTRIES = (
     Entry("check", "mesh.cli.check:CHECK"),
     Entry("inject", "mesh.cli.inject:INJECT"),
-    Entry("install", "mesh.cli.install:INSTALL"),
+    Entry("install", "mesh.cli.installation.install:INSTALL"),
     Entry("uninject", "mesh.cli.uninject:UNINJECT"),
-    Entry("uninstall", "mesh.cli.uninstall:UNINSTALL"),
+    Entry("uninstall", "mesh.cli.installation.uninstall:UNINSTALL"),
     Entry("version", "mesh.cli.version:VERSION"),
     Entry("dashboard", "mesh.cli.viz.dashboard:DASHBOARD", TOP, VIZ),
     Entry("edges", "mesh.cli.viz.edges:EDGES", TOP, VIZ),
@@ -53,8 +51,8 @@ ENTRIES = (
     Entry("tap", "mesh.cli.viz.tap:TAP", TOP, VIZ),
     Entry("top", "mesh.cli.viz.top:TOP", TOP, VIZ),
     Entry("check", "mesh.cli.check:VIZ_CHECK", None, VIZ),
-    Entry("install", "mesh.cli.viz_install:VIZ_INSTALL", None, VIZ),
-    Entry("uninstall", "mesh.cli.uninstall:VIZ_UNINSTALL", None, VIZ),
+    Entry("install", "mesh.cli.installation.viz_install:VIZ_INSTALL", None, VIZ),
+    Entry("uninstall", "mesh.cli.installation.uninstall:VIZ_UNINSTALL", None, VIZ),
 )
 # Commands of the real linkerd that this one lacks, and what a line that names one is told.
 ABSENT = {
@@ -116,25 +114,22 @@ EXAMPLES = {
 }
 
 
-@cache
-def _load(target: str) -> Verb | None:
-    """The command at ``module:NAME``; None when there is no such module."""
+def _load(target: str) -> Verb:
+    """The command at ``module:NAME``."""
     module, _, name = target.partition(":")
-    if importlib.util.find_spec(module) is None:
-        return None
     found = getattr(importlib.import_module(module), name)
     assert isinstance(found, Verb), f"{target} is no Verb"
     return found
 
 
+def _targets(edition: Edition, group: str) -> dict[str, str]:
+    """Where the commands of a group are, by name; nothing is imported."""
+    return {entry.name: entry.target for entry in ENTRIES if entry.group(edition) == group}
+
+
 def verbs(edition: Edition, group: str = TOP) -> dict[str, Verb]:
     """The commands of ``edition`` at the top level or in the group ``viz``, in order of name."""
-    found = {}
-    for entry in sorted(ENTRIES, key=lambda item: item.name):
-        verb = _load(entry.target) if entry.group(edition) == group else None
-        if verb is not None:
-            found[entry.name] = verb
-    return found
+    return {name: _load(target) for name, target in sorted(_targets(edition, group).items())}
 
 
 def linkerd(argv: list[str], console: Console) -> Result:
@@ -155,17 +150,17 @@ def linkerd(argv: list[str], console: Console) -> Result:
     if position is None:
         return _without_command(rest, edition, group)
     word = rest.pop(position)
-    verb = verbs(edition, group).get(word)
-    if verb is None:
+    target = _targets(edition, group).get(word)
+    if target is None:
         return fail(_unknown(word, group, edition))
-    return _run(verb, _full(word, group), rest, console)
+    return _run(_load(target), _full(word, group), rest, console)
 
 
 def _command(argv: list[str], edition: Edition, group: str) -> int | None:
     """Position of the first word that is neither a flag nor a flag's value."""
     known = {flag.name: flag for flag in (*GLOBAL_FLAGS, HELP)}
     known |= {flag.short: flag for flag in known.values() if flag.short}
-    commands = {*verbs(edition, group), VIZ}
+    commands = {*_targets(edition, group), VIZ}
     position = 0
     while position < len(argv):
         word = argv[position]
@@ -259,7 +254,7 @@ def _unknown(word: str, group: str, edition: Edition) -> str:
         return f"Error: in {edition.name} metrics are built in: `linkerd viz stat` is `linkerd stat`"
     if word in ABSENT:
         return f"Error: `{_full(word, group)}` ({ABSENT[word]}) is not part of this linkerd"
-    known = [*verbs(edition, group), *([VIZ] if edition.viz_prefix and not group else [])]
+    known = [*_targets(edition, group), *([VIZ] if edition.viz_prefix and not group else [])]
     name = f"linkerd {group}".rstrip()
     return f'Error: unknown command "{word}" for "{name}"{did_you_mean(word, known)}; see {name} --help'
 

@@ -6,6 +6,7 @@ from mesh.cli.console import Console, Result
 from mesh.cli.flags import Flag, Parsed
 from mesh.cli.kube import KubeError, Obj
 from mesh.cli.verb import Verb
+from mesh.yaml import YamlError, load_all
 
 __all__ = ["VERSION", "proxy_versions", "server_version"]
 
@@ -16,18 +17,17 @@ CONTROL_PLANE_NS = "linkerd.io/control-plane-ns"
 def server_version(console: Console) -> str:
     """The version of the running control plane, asked of the cluster; ``unavailable`` without one.
 
-    stable-2.8.1 asks the public API; edge reads the version that a control-plane Deployment's pods carry.
+    stable-2.8.1 asks the public API; edge reads what the ConfigMap ``linkerd-config`` says was installed.
     """
     try:
         if not console.edition.viz_prefix:
             return _ask_controller(console)
         config = console.kube.get("configmaps", "linkerd-config", console.namespace)
-    except KubeError:
+        documents = load_all((config.get("data") or {}).get("values", ""), name="linkerd-config")
+    except (KubeError, YamlError):
         return UNAVAILABLE
-    import yaml
-
-    values = yaml.safe_load(config.get("data", {}).get("values", "")) or {}
-    return str(values.get("linkerdVersion", UNAVAILABLE))
+    values = documents[0] if documents and isinstance(documents[0], dict) else {}
+    return str(values.get("linkerdVersion") or UNAVAILABLE)
 
 
 def _ask_controller(console: Console) -> str:

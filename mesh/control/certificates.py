@@ -106,14 +106,12 @@ def make_leaf(
         authority: make an intermediate authority instead of a leaf.
     """
     key = make_key(rng)
-    parent = certificates(issuer.cert_pem)[0]
-    number = serial if serial is not None else rng.getrandbits(SERIAL_BITS) | 1
     builder = (
         x509.CertificateBuilder()
         .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, dns_names[0])]))
-        .issuer_name(parent.subject)
+        .issuer_name(certificates(issuer.cert_pem)[0].subject)
         .public_key(key.public_key())
-        .serial_number(number)
+        .serial_number(serial if serial is not None else rng.getrandbits(SERIAL_BITS) | 1)
         .not_valid_before(_date(now))
         .not_valid_after(_date(now + lifetime_s))
         .add_extension(

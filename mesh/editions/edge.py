@@ -13,19 +13,18 @@ REGISTRY = "cr.l5d.io/linkerd"
 CONTROLLER = f"{REGISTRY}/controller"
 PROMETHEUS_URL = "http://prometheus.{viz}.svc.{domain}:9090"
 NETWORKS = ("10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16", "fd00::/8")
-LOG = ("-log-level=info", "-log-format=plain")
+LOG = ("-log-level={log}", "-log-format=plain")
 
 IDENTITY = Part(
     "identity",
     CONTROLLER,
     (
         "identity",
-        "-log-level=info",
-        "-log-format=plain",
+        *LOG,
         "-controller-namespace={ns}",
-        "-identity-trust-domain={domain}",
-        "-identity-issuance-lifetime=24h0m0s",
-        "-identity-clock-skew-allowance=20s",
+        "-identity-trust-domain={trust}",
+        "-identity-issuance-lifetime={lifetime}",
+        "-identity-clock-skew-allowance={skew}",
         "-identity-scheme=linkerd.io/tls",
     ),
     (Port("ident-grpc", 8080), Port("ident-admin", 9990)),
@@ -43,8 +42,8 @@ DESTINATION = Part(
         *LOG,
         "-enable-endpoint-slices=true",
         "-cluster-domain={domain}",
-        "-identity-trust-domain={domain}",
-        "-default-opaque-ports=25,587,3306,4444,5432,6379,9300,11211",
+        "-identity-trust-domain={trust}",
+        "-default-opaque-ports={opaque}",
     ),
     (Port("dest-grpc", 8086), Port("dest-admin", 9996)),
     9996,
@@ -66,13 +65,13 @@ POLICY = Part(
         "--server-addr=0.0.0.0:9443",
         "--server-tls-key=/var/run/linkerd/tls/tls.key",
         "--server-tls-certs=/var/run/linkerd/tls/tls.crt",
-        "--cluster-networks=" + ",".join(NETWORKS),
-        "--identity-domain={domain}",
+        "--cluster-networks={networks}",
+        "--identity-domain={trust}",
         "--cluster-domain={domain}",
-        "--default-policy=all-unauthenticated",
-        "--log-level=info",
+        "--default-policy={policy}",
+        "--log-level={log}",
         "--log-format=plain",
-        "--default-opaque-ports=25,587,3306,4444,5432,6379,9300,11211",
+        "--default-opaque-ports={opaque}",
         "--global-egress-network-namespace=linkerd-egress",
         "--probe-networks=0.0.0.0/0,::/0",
     ),
@@ -97,14 +96,14 @@ METRICS_API = Part(
 TAP = Part(
     "tap",
     f"{REGISTRY}/tap",
-    ("api", "-api-namespace={ns}", *LOG, "-identity-trust-domain={domain}"),
+    ("api", "-api-namespace={ns}", *LOG, "-identity-trust-domain={trust}"),
     (Port("grpc", 8088), Port("apiserver", 8089), Port("admin", 9998)),
     9998,
 )
 TAP_INJECTOR = Part(
     "tap-injector",
     f"{REGISTRY}/tap",
-    ("injector", "-tap-service-name=tap.{viz}.serviceaccount.identity.{ns}.{domain}", *LOG),
+    ("injector", "-tap-service-name=tap.{viz}.serviceaccount.identity.{ns}.{trust}", *LOG),
     (Port("tap-injector", 8443), Port("admin", 9995)),
     9995,
 )

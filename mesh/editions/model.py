@@ -20,8 +20,9 @@ class Part:
 
     Attributes:
         image: registry and name; the tag is ``tag`` or else the edition's version.
-        args: the manifest's arguments; ``{ns}``, ``{viz}`` and ``{domain}`` stand for the namespaces and the
-            cluster's domain.
+        args: the manifest's arguments; ``{ns}``, ``{viz}``, ``{domain}`` stand for the namespaces and the
+            cluster's domain; ``{trust}``, ``{lifetime}``, ``{skew}``, ``{networks}``, ``{opaque}``,
+            ``{policy}`` and ``{log}`` for values of the chart.
         ports: declared ports, in order.
         probe: number of the port that answers ``/ping`` and ``/ready``; 0 for none.
         live, ready: paths of the probes.

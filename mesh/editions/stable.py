@@ -12,7 +12,7 @@ __all__ = ["STABLE"]
 REGISTRY = "gcr.io/linkerd-io"
 CONTROLLER = f"{REGISTRY}/controller"
 PROMETHEUS_URL = "http://linkerd-prometheus.{ns}.svc.{domain}:9090"
-LOG = "-log-level=info"
+LOG = "-log-level={log}"
 
 WORKLOADS = (
     Workload(

@@ -6,6 +6,8 @@ import pytest
 
 from mesh.editions import EDITIONS, Edition, edition
 
+PLACEHOLDERS = {"ns", "viz", "domain", "trust", "lifetime", "skew", "networks", "opaque", "policy", "log"}
+
 
 def test_editions_are_found_by_name_only() -> None:
     assert [edition(known.name) for known in EDITIONS] == list(EDITIONS)
@@ -23,7 +25,7 @@ def test_names_and_ports_are_consistent(known: Edition) -> None:
         assert len(numbers) == len(set(numbers)), workload.name
         for part in workload.parts:
             assert part.probe in {port.number for port in part.ports}
-            assert set(re.findall(r"{(\w+)}", " ".join(part.args))) <= {"ns", "viz", "domain"}
+            assert set(re.findall(r"{(\w+)}", " ".join(part.args))) <= PLACEHOLDERS
     assert len({crd.name for crd in known.crds}) == len(known.crds)
     assert {"default", "pre", "proxy"} <= set(known.checks)
 

@@ -124,5 +124,5 @@ def test_usage_is_aligned_and_sorted_and_hides_what_is_hidden() -> None:
 
 
 def test_did_you_mean_is_silent_about_strangers() -> None:
-    assert did_you_mean("instal", ["install", "check"]) == " (did you mean install?)"
+    assert did_you_mean("installt", ["install", "check"]) == " (did you mean install?)"
     assert did_you_mean("xyzzy", ["install", "check"]) == ""

@@ -330,6 +330,19 @@ def test_flags_reach_the_manifests() -> None:
         assert values.log_level == "trace"
 
 
+def test_values_reach_the_controllers_arguments() -> None:
+    line = "--identity-issuance-lifetime 1h --identity-trust-domain mesh.local --controller-log-level debug"
+    args = of(documents("edge", line), "Deployment")["linkerd-identity"]["spec"]["template"]["spec"]
+    assert {
+        "-identity-issuance-lifetime=1h0m0s",
+        "-identity-trust-domain=mesh.local",
+        "-log-level=debug",
+    } <= set(args["containers"][0]["args"])
+    config = of(documents("stable-2.8.1", line), "ConfigMap")["linkerd-config"]["data"]["global"]
+    context = json.loads(config)["identityContext"]
+    assert (context["issuanceLifetime"], context["trustDomain"]) == ("3600s", "mesh.local")
+
+
 def test_set_and_values_files() -> None:
     bench = Bench("edge")
     bench.files.texts["mesh.yaml"] = "controllerReplicas: 2\nproxy:\n  logLevel: debug\n"

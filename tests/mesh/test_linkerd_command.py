@@ -51,8 +51,8 @@ def test_metrics_commands_are_where_their_edition_has_them() -> None:
         ),
         (
             "edge",
-            "instal",
-            'Error: unknown command "instal" for "linkerd" (did you mean install?); see linkerd --help',
+            "installt",
+            'Error: unknown command "installt" for "linkerd" (did you mean install?); see linkerd --help',
         ),
         (
             "edge",

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 
 from mesh.cli.checks.existence import crds_exist, require_names
 from mesh.cli.checks.model import Check, CheckContext, CheckError, Skip
-from mesh.cli.install import core_documents
+from mesh.cli.installation.install import core_documents
 from mesh.cli.manifests import edge, stable
 from mesh.cli.manifests.settings import Settings, chart_values, proxy_values
 from mesh.control.certificates import Pair

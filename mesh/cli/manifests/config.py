@@ -7,6 +7,7 @@ values: the chart's values).
 import json
 from typing import Any
 
+from mesh.cli.flags import duration
 from mesh.cli.manifests.objects import Obj, config_map
 from mesh.cli.manifests.settings import Settings
 from mesh.yaml import dump
@@ -29,6 +30,7 @@ def stable_config(settings: Settings, flags: list[tuple[str, str]]) -> Obj:
 
 
 def _global(settings: Settings) -> dict[str, Any]:
+    issuer = settings.values["identity"]["issuer"]
     return {
         "linkerdNamespace": settings.namespace,
         "cniEnabled": bool(settings.values["cniEnabled"]),
@@ -36,9 +38,9 @@ def _global(settings: Settings) -> dict[str, Any]:
         "identityContext": {
             "trustDomain": settings.values["identityTrustDomain"],
             "trustAnchorsPem": settings.values["identityTrustAnchorsPEM"],
-            "issuanceLifetime": "86400s",
-            "clockSkewAllowance": "20s",
-            "scheme": settings.values["identity"]["issuer"]["scheme"],
+            "issuanceLifetime": f"{duration(issuer['issuanceLifetime']):g}s",
+            "clockSkewAllowance": f"{duration(issuer['clockSkewAllowance']):g}s",
+            "scheme": issuer["scheme"],
         },
         "autoInjectContext": None,
         "omitWebhookSideEffects": False,

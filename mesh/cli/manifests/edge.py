@@ -78,6 +78,24 @@ def _destination_rbac(settings: Settings) -> list[Obj]:
     """Rights of the three containers, and the certificates and registrations of two webhooks."""
     naming, name = settings.naming("destination"), f"linkerd-{settings.namespace}-destination"
     account = ["linkerd-destination"]
+    discover, policy = _destination_rules(settings)
+    return [
+        cluster_role(naming, name, *discover),
+        binding(naming, name, "ClusterRole", name, account),
+        service_account(naming, "linkerd-destination"),
+        webhooks.tls_secret(settings, naming, "linkerd-sp-validator"),
+        webhooks.sp_webhook(settings),
+        webhooks.tls_secret(settings, naming, "linkerd-policy-validator"),
+        webhooks.policy_webhook(settings),
+        cluster_role(naming, "linkerd-policy", *policy),
+        binding(naming, "linkerd-destination-policy", "ClusterRole", "linkerd-policy", account),
+        role(naming, "remote-discovery", rule("core", "secrets")),
+        binding(naming, "linkerd-destination-remote-discovery", "Role", "remote-discovery", account),
+    ]
+
+
+def _destination_rules(settings: Settings) -> tuple[tuple[Obj, ...], tuple[Obj, ...]]:
+    """What the destination container reads and writes, and what the policy container does."""
     policies = " ".join(crd.plural for crd in settings.edition.crds if crd.group == "policy.linkerd.io")
     with_status = "httproutes/status httplocalratelimitpolicies/status egressnetworks/status"
     route_status = " ".join(f"{route}/status" for route in ROUTES.split())
@@ -101,19 +119,7 @@ def _destination_rbac(settings: Settings) -> list[Obj]:
         rule("workload.linkerd.io", "externalworkloads", READ),
         rule("coordination.k8s.io", "leases", ("create", "get", "patch")),
     )
-    return [
-        cluster_role(naming, name, *discover),
-        binding(naming, name, "ClusterRole", name, account),
-        service_account(naming, "linkerd-destination"),
-        webhooks.tls_secret(settings, naming, "linkerd-sp-validator"),
-        webhooks.sp_webhook(settings),
-        webhooks.tls_secret(settings, naming, "linkerd-policy-validator"),
-        webhooks.policy_webhook(settings),
-        cluster_role(naming, "linkerd-policy", *policy),
-        binding(naming, "linkerd-destination-policy", "ClusterRole", "linkerd-policy", account),
-        role(naming, "remote-discovery", rule("core", "secrets")),
-        binding(naming, "linkerd-destination-remote-discovery", "Role", "remote-discovery", account),
-    ]
+    return discover, policy
 
 
 def _heartbeat_rbac(settings: Settings) -> list[Obj]:

@@ -2,6 +2,7 @@
 
 import datetime
 import random
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,6 +17,7 @@ from mesh.yaml import dump
 __all__ = ["CERTIFICATE_LIFETIME_S", "Settings", "chart_values", "proxy_values"]
 
 CERTIFICATE_LIFETIME_S = 365 * 86_400.0
+PLACEHOLDER = re.compile(r"{(\w+)}")
 COMPONENT = "linkerd.io/control-plane-component"
 CONTROL_PLANE_NS = "linkerd.io/control-plane-ns"
 HA_CONTROLLER = {"cpu": {"request": "100m"}, "memory": {"request": "50Mi", "limit": "250Mi"}}
@@ -70,9 +72,21 @@ class Settings:
         return Naming(self.namespace, labels, self.created_by)
 
     def fill(self, text: str) -> str:
-        """``{ns}``, ``{viz}`` and ``{domain}`` replaced."""
-        filled = text.replace("{ns}", self.namespace).replace("{domain}", self.domain)
-        return filled.replace("{viz}", self.viz_namespace)
+        """The text with the placeholders of :class:`mesh.editions.Part` filled in."""
+        issuer, proxy = self.values["identity"]["issuer"], self.values["proxy"]
+        words = {
+            "ns": self.namespace,
+            "viz": self.viz_namespace,
+            "domain": self.domain,
+            "trust": self.values["identityTrustDomain"],
+            "lifetime": issuer["issuanceLifetime"],
+            "skew": issuer["clockSkewAllowance"],
+            "networks": self.values["clusterNetworks"],
+            "opaque": proxy["opaquePorts"],
+            "policy": proxy["defaultInboundPolicy"],
+            "log": self.values["controllerLogLevel"],
+        }
+        return PLACEHOLDER.sub(lambda match: str(words[match[1]]), text)
 
     def heartbeat_schedule(self) -> str:
         """Cron schedule of the daily heartbeat: ten minutes after the time of installation, UTC."""
@@ -103,16 +117,7 @@ def chart_values(edition: Edition, *, ha: bool = False) -> Obj:
         "enableH2Upgrade": True,
         "enablePodDisruptionBudget": ha,
         "highAvailability": ha,
-        "identity": {
-            "externalCA": False,
-            "issuer": {
-                "clockSkewAllowance": "20s",
-                "issuanceLifetime": "24h0m0s",
-                "scheme": "linkerd.io/tls",
-                "tls": {"crtPEM": ""},
-            },
-            "serviceAccountTokenProjection": True,
-        },
+        "identity": _identity_chart(),
         "identityTrustAnchorsPEM": "",
         "identityTrustDomain": "cluster.local",
         "imagePullPolicy": "IfNotPresent",
@@ -130,6 +135,17 @@ def chart_values(edition: Edition, *, ha: bool = False) -> Obj:
         **resources,
         "webhookFailurePolicy": "Fail" if ha else "Ignore",
     }
+
+
+def _identity_chart() -> Obj:
+    """The chart's values under ``identity``."""
+    issuer = {
+        "clockSkewAllowance": "20s",
+        "issuanceLifetime": "24h0m0s",
+        "scheme": "linkerd.io/tls",
+        "tls": {"crtPEM": ""},
+    }
+    return {"externalCA": False, "issuer": issuer, "serviceAccountTokenProjection": True}
 
 
 def _proxy_chart(edition: Edition, sidecar: ProxyValues, *, ha: bool) -> Obj:

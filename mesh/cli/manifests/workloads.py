@@ -4,9 +4,10 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
+from mesh.cli.manifests.mounts import Mount, mounts_of
 from mesh.cli.manifests.objects import Naming, Obj, object_of
 from mesh.cli.manifests.settings import COMPONENT, CONTROL_PLANE_NS, Settings
 from mesh.control.sidecar import init_container, proxy_container, volumes
@@ -16,62 +17,9 @@ from mesh.editions import Part, Workload
 __all__ = ["deployment", "disruption_budget", "heartbeat", "viz_deployment"]
 
 PROXY_DEPLOYMENT = "linkerd.io/proxy-deployment"
-CONFIG, TLS, ISSUER = "/var/run/linkerd/config", "/var/run/linkerd/tls", "/var/run/linkerd/identity/issuer"
 SINGLE = ("web", "prometheus", "grafana")  # components that high availability leaves at one replica
 
 
-@dataclass(frozen=True, slots=True)
-class Mount:
-    """A volume of a control-plane container: a ConfigMap's or Secret's files, or scratch space."""
-
-    volume: str
-    path: str
-    kind: str = "emptyDir"
-    name: str = ""
-
-    def source(self) -> Obj:
-        """The pod's volume."""
-        key = "secretName" if self.kind == "secret" else "name"
-        return {"name": self.volume, self.kind: {key: self.name} if self.name else {}}
-
-
-LINKERD_CONFIG = Mount("config", CONFIG, "configMap", "linkerd-config")
-STABLE_MOUNTS: dict[str, tuple[Mount, ...]] = {
-    "identity": (LINKERD_CONFIG, Mount("identity-issuer", ISSUER, "secret", "linkerd-identity-issuer")),
-    "public-api": (LINKERD_CONFIG,),
-    "destination": (LINKERD_CONFIG,),
-    "web": (LINKERD_CONFIG,),
-    "proxy-injector": (LINKERD_CONFIG, Mount("tls", TLS, "secret", "linkerd-proxy-injector-tls")),
-    "sp-validator": (Mount("tls", TLS, "secret", "linkerd-sp-validator-tls"),),
-    "tap": (LINKERD_CONFIG, Mount("tls", TLS, "secret", "linkerd-tap-tls")),
-    "prometheus": (
-        Mount("data", "/data"),
-        Mount("prometheus-config", "/etc/prometheus", "configMap", "linkerd-prometheus-config"),
-    ),
-    "grafana": (
-        Mount("data", "/data"),
-        Mount("grafana-config", "/etc/grafana", "configMap", "linkerd-grafana-config"),
-    ),
-}
-TRUST_ROOTS = Mount(
-    "trust-roots", "/var/run/linkerd/identity/trust-roots", "configMap", "linkerd-identity-trust-roots"
-)
-EDGE_MOUNTS: dict[str, tuple[Mount, ...]] = {
-    "identity": (Mount("identity-issuer", ISSUER, "secret", "linkerd-identity-issuer"), TRUST_ROOTS),
-    "sp-validator": (Mount("sp-tls", TLS, "secret", "linkerd-sp-validator-k8s-tls"),),
-    "policy": (Mount("policy-tls", TLS, "secret", "linkerd-policy-validator-k8s-tls"),),
-    "proxy-injector": (
-        LINKERD_CONFIG,
-        TRUST_ROOTS,
-        Mount("tls", TLS, "secret", "linkerd-proxy-injector-k8s-tls"),
-    ),
-    "tap": (Mount("tls", TLS, "secret", "tap-k8s-tls"),),
-    "tap-injector": (Mount("tls", TLS, "secret", "tap-injector-k8s-tls"),),
-    "prometheus": (
-        Mount("data", "/data"),
-        Mount("prometheus-config", "/etc/prometheus", "configMap", "prometheus-config"),
-    ),
-}
 USERS = {"prometheus": 65534, "grafana": 472}
 HA_METRICS = {  # 2.8.1's requests and limits of its metrics store and graphs with --ha
     "prometheus": {
@@ -149,18 +97,13 @@ def _deployment(
 def _pod(settings: Settings, workload: Workload) -> Obj:
     """The pod's specification without sidecar."""
     label = "kubernetes.io/os" if settings.edition.viz_prefix else "beta.kubernetes.io/os"
-    mounts = {mount.volume: mount for part in workload.parts for mount in _mounts(settings, part)}
+    mounts = {mount.volume: mount for part in workload.parts for mount in mounts_of(settings.edition, part)}
     return {
         "nodeSelector": {label: "linux"},
         "containers": [_container(settings, workload, part) for part in workload.parts],
         "serviceAccountName": workload.account,
         "volumes": [mount.source() for mount in mounts.values()],
     }
-
-
-def _mounts(settings: Settings, part: Part) -> tuple[Mount, ...]:
-    table = EDGE_MOUNTS if settings.edition.viz_prefix else STABLE_MOUNTS
-    return table.get(part.name, ())
 
 
 def _container(settings: Settings, workload: Workload, part: Part) -> Obj:
@@ -184,7 +127,7 @@ def _container(settings: Settings, workload: Workload, part: Part) -> Obj:
     if resources:
         container["resources"] = resources
     container["securityContext"] = _security(settings, part)
-    mounts = _mounts(settings, part)
+    mounts = mounts_of(settings.edition, part)
     if mounts:
         container["volumeMounts"] = [_mounted(mount) for mount in mounts]
     if not container["args"]:
@@ -285,7 +228,7 @@ def heartbeat(settings: Settings) -> Obj:
     edge = settings.edition.viz_prefix
     naming = settings.naming("heartbeat")
     labels = {**naming.labels, "linkerd.io/workload-ns": settings.namespace}
-    args = ["heartbeat", "-controller-namespace={ns}", "-log-level=info"]
+    args = ["heartbeat", "-controller-namespace={ns}", "-log-level={log}"]
     if edge:
         args += ["-log-format=plain", "-prometheus-url=http://prometheus.linkerd-viz.svc.{domain}:9090"]
     else:

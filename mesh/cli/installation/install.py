@@ -4,10 +4,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from mesh.cli.chart import EDGE_SETTINGS, PROXY_FLAGS, SETTINGS, apply_flags, apply_set, merge
 from mesh.cli.console import Console, Result
 from mesh.cli.flags import Flag, FlagError, Parsed
-from mesh.cli.installed import NO_GATEWAY, has_gateway_api, refusal
+from mesh.cli.installation.chart import EDGE_SETTINGS, PROXY_FLAGS, SETTINGS, apply_flags, apply_set, merge
+from mesh.cli.installation.installed import NO_GATEWAY, has_gateway_api, refusal
 from mesh.cli.manifests import edge, stable
 from mesh.cli.manifests.crds import definitions
 from mesh.cli.manifests.gateway import gateway_definitions

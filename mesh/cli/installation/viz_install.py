@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from mesh.cli.chart import apply_set
 from mesh.cli.console import Console, Result
 from mesh.cli.flags import Flag, Parsed
-from mesh.cli.install import render
+from mesh.cli.installation.chart import apply_set
+from mesh.cli.installation.install import render
 from mesh.cli.kube import KubeError
 from mesh.cli.manifests.settings import Settings, chart_values, proxy_values, webhook_pairs
 from mesh.cli.manifests.viz import WEBHOOK_SERVICES, viz_documents

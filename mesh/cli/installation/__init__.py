@@ -1,0 +1,1 @@
+"""``linkerd install``, ``viz install`` and ``uninstall``."""
