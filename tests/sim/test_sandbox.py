@@ -1,5 +1,6 @@
 """The whole sandbox: sessions repeat, bad input changes nothing, scenarios are set up, curl reaches pods."""
 
+import random
 import re
 import subprocess
 import sys
@@ -123,6 +124,34 @@ def test_bad_input_is_one_error_line_and_changes_nothing(sandbox: Sandbox, line:
     assert "Traceback" not in result.stderr
     assert "internal error" not in result.stderr
     assert state(sandbox) == before
+
+
+VOCABULARY = """
+kubectl linkerd curl fault get describe apply create delete run expose scale autoscale set env image
+rollout status restart undo history logs exec annotate label patch wait top events version
+port-forward -n emojivoto -A -o yaml json wide name jsonpath={.items[*].metadata.name}
+custom-columns=A:.metadata.name -l app=web-svc deploy deploy/web po svc web svc/web-svc -f - x.yml
+--replicas=2 --replicas=x -- web-svc=a:v1 a=b a- --all --image=nginx -c check inject uninject
+install stat edges routes tap --pre error latency slow kill drain partition loss skew expire down
+list clear node-1 node-2 0.5 10s --rate 0.5 --add 1s leaf --timeout=5s --for=condition=Ready --help
+-p {} --type=merge --type=json [] 8080:80 & | grep head -3 ; && || > < f $X 'a b' "" --tail=2
+--sort-by=.metadata.name --field-selector=a=b -it sh cat date http://web-svc.emojivoto
+localhost:8080 cm secret sa ns crd nodes --dry-run --show-labels -h tail wc sort watch sleep 1
+export set +e -e pwd help jobs kill %1
+"""
+WORDS = VOCABULARY.split()
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_lines_of_random_words_never_break_the_sandbox(seed: int) -> None:
+    luck = random.Random(seed)
+    sandbox = made(edition="stable-2.8.1")
+    out(sandbox, APP + "; sleep 20")
+    for _ in range(400):
+        first = luck.choice(["kubectl", "kubectl", "linkerd", "fault", "curl", luck.choice(WORDS)])
+        line = " ".join([first, *luck.choices(WORDS, k=luck.randrange(6))])
+        result = sandbox.sh(line)  # a defect raises
+        assert "Traceback" not in result.stderr, line
 
 
 def test_a_megabyte_is_refused_and_not_kept(sandbox: Sandbox) -> None:

@@ -116,7 +116,8 @@ def _flags(verb: Verb, argv: list[str]) -> "Parsed":
         "container": Flag("container", "c", help="only this container"),
     }
     # A negative time is a word here, not a bundle of flags; a flag's own value is left to it.
-    words, rest = [], []
+    words: list[str] = []
+    rest: list[str] = []
     for index, word in enumerate(argv):
         plain = _is_negative(word) and not (index and argv[index - 1].startswith("-"))
         (words if plain else rest).append(word)
