@@ -3,6 +3,7 @@
 *Differs:* their CPU time is not modelled; a permission that is taken away later stops no watch that is open.
 """
 
+import json
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from sim.cluster.api import ApiServer
 
-__all__ = ["Component", "Reviewed", "Snapshot", "host_port", "reviewed"]
+__all__ = ["Component", "Reviewed", "Snapshot", "host_port", "json_object", "reviewed"]
 
 Obj = dict[str, Any]
 REGISTRY_TYPE = "application/x-registry"  # asks /metrics for numbers instead of their text
@@ -235,6 +236,17 @@ def reviewed(api: "ApiServer", review: Obj, user: str) -> "Generator[simpy.Event
     except ApiError as error:
         return Reviewed({}, error.message)
     return Reviewed(answer.get("status") or {})
+
+
+def json_object(request: Request) -> Obj | None:
+    """The JSON object that a request carries, as a value or as text; None without one."""
+    body = request.body
+    if isinstance(body, str):
+        try:
+            body = json.loads(body)
+        except (ValueError, RecursionError):
+            return None
+    return body if isinstance(body, dict) else None
 
 
 def host_port(address: str, port: int) -> str:

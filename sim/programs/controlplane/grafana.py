@@ -6,7 +6,7 @@ from mesh.messages import Peer, Request, Response
 from mesh.viz.dashboards import DASHBOARDS, Line, Panel, panels
 from mesh.viz.resources import Resource, ResourceError, kind_named
 from sim.cluster.program import Container
-from sim.programs.controlplane.component import Component, host_port
+from sim.programs.controlplane.component import Component, host_port, json_object
 from sim.programs.http import Client, serve
 from sim.programs.task import Call, Handled, Steps
 
@@ -62,8 +62,8 @@ class Grafana(Component):
                 for name in DASHBOARDS
             ]
             return Response(200, body=found)
-        if path == "/api/ds/query" and isinstance(request.body, dict):
-            return self._data(request.body)
+        if path == "/api/ds/query":
+            return self._data(json_object(request) or {})
         if path.startswith("/api/dashboards/uid/"):
             return self._dashboard(path.rpartition("/")[2])
         return self.admin(request, peer)

@@ -10,7 +10,7 @@ from mesh.viz.resources import Owners, Resource, ResourceError, selects
 from mesh.viz.scrapes import seconds
 from sim.cluster.api import ApiError
 from sim.cluster.program import Container
-from sim.programs.controlplane.component import Component, host_port
+from sim.programs.controlplane.component import Component, host_port, json_object
 from sim.programs.http import Client, serve
 from sim.programs.task import Call, Handled, Steps, Together
 
@@ -64,7 +64,7 @@ class MetricsApi(Component):
             return Response(200, body={"releaseVersion": self.version, "goVersion": "", "buildDate": ""})
         if steps is None:
             return Response(404, body={"error": f"no method {name}"})
-        return self._guarded(steps(request.body if isinstance(request.body, dict) else {}))
+        return self._guarded(steps(json_object(request) or {}))
 
     def _guarded(self, steps: Steps) -> Steps:
         """The answer, or why there is none."""

@@ -1,13 +1,16 @@
-"""web: the dashboard's server. Its API passes questions on to the metrics API; /grafana goes to Grafana."""
+"""web: the dashboard's server. It asks the metrics API for what it shows; /grafana goes to Grafana."""
 
+from html import escape
 from typing import Any
 from urllib.parse import parse_qs
 
 from mesh.messages import Peer, Request, Response
 from mesh.viz.resources import Resource, ResourceError, kind_named
-from mesh.viz.stat import StatRequest
+from mesh.viz.stat import StatRequest, StatRow
+from mesh.viz.tables import stat_json
 from sim.cluster.program import Container
 from sim.programs.controlplane.component import Component, host_port
+from sim.programs.controlplane.page import page, table
 from sim.programs.env import go_duration
 from sim.programs.http import Client, serve
 from sim.programs.task import Call, Handled, Steps
@@ -45,8 +48,24 @@ class Web(Component):
             return Response(200, body={"version": self.version, "goVersion": "", "buildDate": ""})
         if path.startswith("/api/"):
             return self._api(path.removeprefix("/api/"), parse_qs(query))
-        page = f"<!doctype html><title>Linkerd</title><p>Linkerd dashboard, {self.version}</p>\n"
-        return Response(200, headers={"content-type": "text/html"}, body=page, size=len(page))
+        return self._page(path.strip("/").split("/"))
+
+    def _page(self, parts: list[str]) -> Steps:
+        """All namespaces, or with ``namespaces/NAME`` the workloads of one; with their figures."""
+        inside = parts[1] if parts[0] == "namespaces" and len(parts) > 1 else ""
+        kinds = ("deployment", "statefulset", "daemonset") if inside else ("namespace",)
+        body = ""
+        for kind in kinds:
+            resource = Resource(kind, inside)
+            answer: Response = yield from self._ask("StatSummary", StatRequest(resource).to_json())
+            if answer.status != 200:
+                body += f"<p>{escape(str(answer.body['error']))}</p>\n"
+                break
+            rows = stat_json([[StatRow.from_json(row) for row in answer.body["rows"]]])
+            if rows or not inside:
+                body += table(kind.title(), rows, link="" if inside else "/namespaces/")
+        text = page(self.version, inside or "Namespaces", body)
+        return Response(200, headers={"content-type": "text/html"}, body=text, size=len(text))
 
     def _api(self, name: str, query: dict[str, list[str]]) -> Steps:
         """One call of the dashboard's API."""
