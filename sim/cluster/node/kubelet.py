@@ -86,8 +86,10 @@ class Kubelet:
         if self.api.find("nodes", self.node.name) is None:
             self.api.create_now(node_object(self.node, self.engine.timestamp(), self.api.version))
         self._report("True", "KubeletReady", "kubelet is posting ready status")
-        if any(resource.key == "leases.coordination.k8s.io" for resource in self.api.resources()):
-            lease = lease_object(self.node.name, self.engine.timestamp())
+        served = {resource.key: resource.api_version for resource in self.api.resources()}
+        version = served.get("leases.coordination.k8s.io")  # v1beta1 before Kubernetes 1.14
+        if version is not None:
+            lease = lease_object(self.node.name, self.engine.timestamp(), version)
             if self.api.find("leases.coordination.k8s.io", self.node.name, "kube-node-lease") is None:
                 self.api.create_now(lease)
 

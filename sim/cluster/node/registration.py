@@ -75,10 +75,10 @@ def node_status(node: "Node", old: Obj, timestamp: str, version: str, ready: tup
     }
 
 
-def lease_object(name: str, timestamp: str) -> Obj:
+def lease_object(name: str, timestamp: str, api_version: str) -> Obj:
     """The node's Lease."""
     return {
-        "apiVersion": "coordination.k8s.io/v1",
+        "apiVersion": api_version,
         "kind": "Lease",
         "metadata": {"name": name, "namespace": "kube-node-lease"},
         "spec": {
