@@ -103,9 +103,7 @@ def _check_events(text: str, file: str) -> None:
     except yaml.MarkedYAMLError as problem:
         mark = problem.problem_mark
         what = " ".join(str(part) for part in (problem.problem, problem.context) if part)
-        raise Problems(
-            [Problem(file, mark.line + 1 if mark else 1, f"not YAML: {what}")]
-        ) from None
+        raise Problems([Problem(file, mark.line + 1 if mark else 1, f"not YAML: {what}")]) from None
     except yaml.YAMLError as problem:
         raise Problems([Problem(file, 1, f"not YAML: {' '.join(str(problem).split())[:200]}")]) from None
 

@@ -6,7 +6,8 @@ and functions are refused by name.
 
 import re
 
-from sim.shell.lexer import MAX_LINE, MAX_SCRIPT, Lexer, Token, unsupported
+from sim.shell.lexer import MAX_LINE, MAX_SCRIPT, Lexer, Token
+from sim.shell.reader import unsupported
 from sim.shell.syntax import (
     Chain,
     Literal,

@@ -6,27 +6,23 @@ from types import MappingProxyType
 __all__ = ["COMMANDS", "nearest"]
 
 TEXT = ("cat", "echo", "head", "tail", "wc", "sort", "tee")
+VARIABLES = ("env", "export", "printenv", "set", "unset")
 SESSION = (
     "cd",
     "clear",
     "date",
-    "env",
     "exit",
-    "export",
     "false",
     "help",
     "history",
     "jobs",
     "kill",
     "ls",
-    "printenv",
     "pwd",
     "rm",
-    "set",
     "sh",
     "sleep",
     "true",
-    "unset",
     "wait",
     "watch",
 )
@@ -35,6 +31,7 @@ COMMANDS = MappingProxyType(
     {
         **{name: f"sim.shell.commands.text:{name}" for name in TEXT},
         **{name: f"sim.shell.commands.session:{name}_" for name in SESSION},
+        **{name: f"sim.shell.commands.variables:{name}_" for name in VARIABLES},
         ":": "sim.shell.commands.session:true_",
         "bash": "sim.shell.commands.session:sh_",
         "curl": "sim.shell.commands.curl:curl",

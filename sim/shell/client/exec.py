@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from mesh.cli.console import Result
 from sim.cluster.net import UnknownName
-from sim.shell.commands import curl as curling
+from sim.shell.commands import transfer as curling
 
 if TYPE_CHECKING:
     from collections.abc import Generator

@@ -115,9 +115,7 @@ class Client(Pods, Discovery):
 
     def _authorize(self, verb: str, resource: str, namespace: str | None, name: str | None = None) -> None:
         """Reads of the API server itself are not checked: it trusts its own components."""
-        self.asked(
-            lambda: self.api.authorize(self.user, verb, self.api.resource(resource), namespace, name)
-        )
+        self.asked(lambda: self.api.authorize(self.user, verb, self.api.resource(resource), namespace, name))
 
     def _written(self, write: "Generator[simpy.Event, Any, Obj]") -> Obj:
         written: Obj = clone(self.run(write))
