@@ -4,28 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-__all__ = ["GRPC_NAMES", "TapEvent", "TapMatch", "limited", "line"]
+from mesh.grpc import code_name
 
-# gRPC status numbers by name. Source: the gRPC specification, doc/statuscodes.md.
-GRPC_NAMES = (
-    "OK",
-    "Canceled",
-    "Unknown",
-    "InvalidArgument",
-    "DeadlineExceeded",
-    "NotFound",
-    "AlreadyExists",
-    "PermissionDenied",
-    "ResourceExhausted",
-    "FailedPrecondition",
-    "Aborted",
-    "OutOfRange",
-    "Unimplemented",
-    "Internal",
-    "Unavailable",
-    "DataLoss",
-    "Unauthenticated",
-)
+__all__ = ["TapEvent", "TapMatch", "limited", "line"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +115,7 @@ def line(event: TapEvent, resource: str = "") -> str:
 
 
 def _grpc_name(code: int) -> str:
-    return GRPC_NAMES[code] if 0 <= code < len(GRPC_NAMES) else str(code)
+    return code_name(code)
 
 
 def _named(side: str, labels: Mapping[str, str], resource: str) -> list[str]:

@@ -4,30 +4,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from mesh.grpc import code_name
 from sim.engine.tables import NO_GRPC, Outcome, Tables
 
 __all__ = ["Row", "last_failure"]
-
-# Names of gRPC codes. Source: grpc/doc/statuscodes.md
-GRPC = (
-    "OK",
-    "Canceled",
-    "Unknown",
-    "InvalidArgument",
-    "DeadlineExceeded",
-    "NotFound",
-    "AlreadyExists",
-    "PermissionDenied",
-    "ResourceExhausted",
-    "FailedPrecondition",
-    "Aborted",
-    "OutOfRange",
-    "Unimplemented",
-    "Internal",
-    "Unavailable",
-    "DataLoss",
-    "Unauthenticated",
-)
 
 
 class Row(NamedTuple):
@@ -79,7 +59,7 @@ def _wire(row: Any) -> str:
     text = f"HTTP {row['status']}" if row["status"] else "no answer"
     code = int(row["grpc_status"])
     if code != NO_GRPC:
-        text += f", grpc-status {code} ({GRPC[code] if code < len(GRPC) else '?'})"
+        text += f", grpc-status {code} ({code_name(code)})"
     return f"{text}, {row['latency_s'] * 1000:.1f} ms"
 
 

@@ -10,11 +10,12 @@ from math import exp, log
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any, Protocol
 
+from mesh.grpc import FAILURES
 from mesh.messages import Peer, Request, Response
 from sim.cluster.program import Container, Images
 from sim.engine import Draws
 from sim.programs import task
-from sim.programs.http import GRPC_FAILURES, Client, serve
+from sim.programs.http import Client, serve
 from sim.programs.task import Handled, Steps
 from sim.programs.world import World
 
@@ -87,7 +88,7 @@ class Call:
 
 def failed(response: Response) -> bool:
     """Whether a caller takes a response for a failure."""
-    return bool(response.error) or response.status >= 500 or response.grpc_status in GRPC_FAILURES
+    return bool(response.error) or response.status >= 500 or response.grpc_status in FAILURES
 
 
 class Parallel:

@@ -6,8 +6,10 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
+from mesh.grpc import FAILURES
+
 __all__ = [
-    "GRPC_FAILURES",
+    "FAILURES",
     "Classifier",
     "InvalidResponseClass",
     "default",
@@ -15,10 +17,6 @@ __all__ = [
     "http_success",
     "profile",
 ]
-
-# UNKNOWN, DEADLINE_EXCEEDED, PERMISSION_DENIED, INTERNAL, UNAVAILABLE, DATA_LOSS.
-# Source: linkerd2-proxy proxy/client-policy/src/grpc.rs; the documentation's list omits UNKNOWN.
-GRPC_FAILURES = frozenset({2, 4, 7, 13, 14, 15})
 
 # (the request is gRPC, HTTP status, gRPC status or None) -> success
 Classifier: TypeAlias = Callable[[bool, int, int | None], bool]
@@ -36,12 +34,12 @@ def http_success(status: int) -> bool:
 
 def grpc_success(code: int | None) -> bool:
     """By gRPC status. None anywhere counts as success, and the HTTP status is not looked at."""
-    return code not in GRPC_FAILURES
+    return code not in FAILURES
 
 
 def default(grpc: bool, status: int, code: int | None) -> bool:
     """The classifier of every request that no profile says otherwise about."""
-    return code not in GRPC_FAILURES if grpc else not 500 <= status <= 599
+    return code not in FAILURES if grpc else not 500 <= status <= 599
 
 
 def profile(classes: Sequence[Mapping[str, Any]]) -> Classifier:
@@ -60,7 +58,7 @@ def profile(classes: Sequence[Mapping[str, Any]]) -> Classifier:
         for matches, success in rules:
             if matches(status):
                 return success
-        return code not in GRPC_FAILURES if code is not None or grpc else not 500 <= status <= 599
+        return code not in FAILURES if code is not None or grpc else not 500 <= status <= 599
 
     return classify
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from mesh.control.destination import DestinationError, DestinationService, DiscoveryConfig
 from mesh.editions import edition
+from mesh.grpc import CODES
 from mesh.messages import Peer, Request, Response
-from mesh.viz.tap import GRPC_NAMES
 from sim.cluster.api import WatchEvent
 from sim.cluster.program import Container
 from sim.programs.controlplane.component import Component
@@ -82,7 +82,7 @@ class Destination(Component):
             updates = subscribe(path, token, stream)
         except DestinationError as error:
             self.log("warning", f"failed to subscribe to {path}: {error.message}")
-            code = GRPC_NAMES.index(error.code)
+            code = CODES.index(error.code)
             return Response(200, grpc_status=code, grpc_message=error.message)
         self.count("destination_subscriptions_total", ("method", method))
         stream.on_end(lambda: self.service.unsubscribe(stream))

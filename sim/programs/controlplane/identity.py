@@ -6,8 +6,8 @@ from typing import Any
 
 from mesh.control.certificates import Pair
 from mesh.control.identity import AUDIENCE, Identity, IdentityError
+from mesh.grpc import CODES
 from mesh.messages import Certificate, CertifyRequest, Peer, Request, Response
-from mesh.viz.tap import GRPC_NAMES
 from sim.cluster.program import Container
 from sim.programs.controlplane.component import Component, Reviewed, reviewed
 from sim.programs.env import go_duration
@@ -132,7 +132,7 @@ class IdentityService(Component):
             self.log("error", f"certify {request.identity}: {error}")
             self.count("identity_cert_refusals_total", ("code", error.code))
             self._publish()
-            code = GRPC_NAMES.index(error.code)
+            code = CODES.index(error.code)
             return Response(200, grpc_status=code, grpc_message=error.message)
         self.info(f"issued certificate for {certificate.name} until {self._date(certificate.not_after)}")
         self.count("identity_cert_issued_total")

@@ -8,6 +8,7 @@ import json
 from importlib.resources import files
 from urllib.parse import parse_qs, urlsplit
 
+from mesh.grpc import code_name
 from mesh.messages import Peer, Request, Response
 from sim.cluster.program import Container
 from sim.engine import Draws
@@ -24,27 +25,6 @@ WORK = 0.00015
 
 JSON = {"content-type": "application/json; charset=UTF-8"}
 HTML = {"content-type": "text/html"}
-
-# Names of gRPC codes as Go prints them. Source: grpc-go codes/code_string.go
-CODES = (
-    "OK",
-    "Canceled",
-    "Unknown",
-    "InvalidArgument",
-    "DeadlineExceeded",
-    "NotFound",
-    "AlreadyExists",
-    "PermissionDenied",
-    "ResourceExhausted",
-    "FailedPrecondition",
-    "Aborted",
-    "OutOfRange",
-    "Unimplemented",
-    "Internal",
-    "Unavailable",
-    "DataLoss",
-    "Unauthenticated",
-)
 
 # What grpc-go makes of an HTTP status without a grpc-status.
 # Source: grpc/doc/http-grpc-status-mapping.md
@@ -176,4 +156,4 @@ def grpc_error(authority: str, response: Response) -> str:
     elif code is None:
         code = HTTP_CODES.get(response.status, 2)
         message = f"unexpected HTTP status code received from server: {response.status}"
-    return f"rpc error: code = {CODES[code] if code < len(CODES) else code} desc = {message}"
+    return f"rpc error: code = {code_name(code)} desc = {message}"
