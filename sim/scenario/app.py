@@ -108,7 +108,7 @@ class Service(Model):
     protocol: Literal["http", "grpc"] = "http"
     workers: Annotated[int, Field(ge=1)] | None = None
     cpu: str | None = None
-    routes: dict[str, Route] = {"/": []}  # noqa: RUF012 - pydantic copies defaults
+    routes: dict[str, Route] = {"/": []}
 
 
 class App(Model):
