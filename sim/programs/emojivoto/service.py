@@ -12,7 +12,9 @@ __all__ = ["GrpcService", "unimplemented"]
 
 
 def unimplemented(request: Request) -> Response:
-    """What a gRPC server answers to a method it does not have."""
+    """What a gRPC server answers to a method it does not have; plain HTTP it does not understand at all."""
+    if not request.grpc:
+        return Response(0, error="reset")
     service, _, method = request.path.lstrip("/").partition("/")
     return Response(200, grpc_status=12, grpc_message=f"unknown method {method} for service {service}")
 
