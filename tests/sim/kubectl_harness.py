@@ -13,7 +13,7 @@ Obj = dict[str, Any]
 
 
 class KubectlBench(BareHost):
-    """``bench.sh("kubectl get po")`` against an API server with a namespace ``shop``, which is the current one."""
+    """``bench.sh("kubectl get po")`` against an API server; its namespace ``shop`` is the current one."""
 
     def __init__(self, version: str = "v1.32.4", edition: str = "edge") -> None:
         super().__init__()

@@ -155,7 +155,9 @@ def test_an_object_nobody_applied_gets_its_annotation_with_a_warning(bench: Kube
     result = bench.kubectl("apply -f -", MANIFEST)
     assert result.status == 0
     assert result.stdout == "deployment.apps/web configured\nservice/web-svc configured\n"
-    assert "Warning: resource deployments/web is missing the kubectl.kubernetes.io/last-applied" in result.stderr
+    assert (
+        "Warning: resource deployments/web is missing the kubectl.kubernetes.io/last-applied" in result.stderr
+    )
     assert last_applied(bench.get("deploy", "web")) is not None
 
 
@@ -167,7 +169,9 @@ def test_get_yaml_edited_and_applied_again(bench: KubectlBench) -> None:
     containers = bench.get("deploy", "web")["spec"]["template"]["spec"]["containers"]
     assert containers[0]["image"] == "example/web:v2"
     error = bench.error("apply -f -", text.replace("example/web:v2", "example/web:v3"))
-    assert error.startswith('Error from server (Conflict): error when applying patch for: "STDIN": Operation cannot')
+    assert error.startswith(
+        'Error from server (Conflict): error when applying patch for: "STDIN": Operation cannot'
+    )
 
 
 CRD = """\
@@ -202,14 +206,23 @@ spec:
       jsonPath: .spec.note
       priority: 1
 """
-WIDGET = "apiVersion: example.com/v1\nkind: Widget\nmetadata:\n  name: w\nspec:\n  size: 3\n  note: hi\n  list: [1, 2]\n"
+WIDGET = """\
+apiVersion: example.com/v1
+kind: Widget
+metadata:
+  name: w
+spec:
+  size: 3
+  note: hi
+  list: [1, 2]
+"""
 
 
 def test_custom_resources_merge_lists_whole(bench: KubectlBench) -> None:
     bench.apply(CRD)
     assert bench.apply(WIDGET) == "widget.example.com/w created\n"
     assert bench.apply(WIDGET) == "widget.example.com/w unchanged\n"
-    bench.out("kubectl patch widget w --type=merge -p '{\"spec\":{\"extra\":1}}'")
+    bench.out('kubectl patch widget w --type=merge -p \'{"spec":{"extra":1}}\'')
     assert bench.apply(WIDGET.replace("[1, 2]", "[2]").replace("  note: hi\n", "")) == (
         "widget.example.com/w configured\n"
     )
@@ -270,7 +283,10 @@ BAD = (
     ("a: 1\na: 2\n", 'key "a" already set in map'),
     (MANIFEST + "---\na: [\n", "error: error parsing STDIN: line"),
     (MANIFEST + "---\napiVersion: v1\nkind: Foo\nmetadata: {name: x}\n", 'no matches for kind "Foo"'),
-    (MANIFEST.replace("targetPort", "targetPorts"), 'error: error validating "STDIN": error validating data:'),
+    (
+        MANIFEST.replace("targetPort", "targetPorts"),
+        'error: error validating "STDIN": error validating data:',
+    ),
     (MANIFEST.replace("replicas: 2", "replicaz: 2"), "replicaz"),
     (MANIFEST.replace("replicas: 2", "replicas: two"), 'error validating "STDIN"'),
 )
@@ -289,7 +305,9 @@ def test_an_unknown_field_passes_when_asked_to(bench: KubectlBench) -> None:
 
 def test_lists_without_their_key(bench: KubectlBench) -> None:
     bench.apply(MANIFEST)
-    error = bench.error("apply -f - --validate=false", MANIFEST.replace("      - name: side\n        image", "      - image"))
+    error = bench.error(
+        "apply -f - --validate=false", MANIFEST.replace("      - name: side\n        image", "      - image")
+    )
     assert "does not contain declared merge key: name" in error
 
 
@@ -306,13 +324,15 @@ def test_missing_files_and_words(bench: KubectlBench) -> None:
 
 
 def test_create_refuses_what_exists(bench: KubectlBench) -> None:
-    assert bench.kubectl("create -f -", MANIFEST).stdout == "deployment.apps/web created\nservice/web-svc created\n"
+    assert (
+        bench.kubectl("create -f -", MANIFEST).stdout
+        == "deployment.apps/web created\nservice/web-svc created\n"
+    )
     before = bench.api.resource_version
     result = bench.kubectl("create -f -", MANIFEST)
     assert result.status == 1
-    assert result.stderr.splitlines()[0] == (
-        'Error from server (AlreadyExists): error when creating "STDIN": deployments.apps "web" already exists'
-    )
+    doing = 'Error from server (AlreadyExists): error when creating "STDIN":'
+    assert result.stderr.splitlines()[0] == f'{doing} deployments.apps "web" already exists'
     assert bench.api.resource_version == before
 
 
@@ -323,7 +343,9 @@ def test_replace_goes_back_to_defaults(bench: KubectlBench) -> None:
     assert result.stdout == "deployment.apps/web replaced\nservice/web-svc replaced\n"
     assert bench.get("deploy", "web")["spec"]["replicas"] == 1
     assert bench.get("svc", "web-svc")["spec"]["clusterIP"] == address
-    assert "not found" in bench.error("replace -f -", MANIFEST.replace("name: web\n", "name: other\n", 1).split("---")[0])
+    assert "not found" in bench.error(
+        "replace -f -", MANIFEST.replace("name: web\n", "name: other\n", 1).split("---")[0]
+    )
 
 
 def test_diff(bench: KubectlBench) -> None:
@@ -333,7 +355,9 @@ def test_diff(bench: KubectlBench) -> None:
     result = bench.kubectl("diff -f -", MANIFEST.replace("replicas: 2", "replicas: 3"))
     assert result.status == 1
     assert "-  replicas: 2\n+  replicas: 3\n" in result.stdout
-    assert result.stdout.startswith("diff -u -N LIVE/apps.v1.Deployment.shop.web MERGED/apps.v1.Deployment.shop.web\n")
+    assert result.stdout.startswith(
+        "diff -u -N LIVE/apps.v1.Deployment.shop.web MERGED/apps.v1.Deployment.shop.web\n"
+    )
     assert bench.api.resource_version == before
 
 
@@ -345,7 +369,9 @@ SCHEMA = Schema()
 def random_deployment(rng: random.Random) -> Obj:
     def container(name: str) -> Obj:
         made: Obj = {"name": name, "image": f"{name}:{rng.randint(1, 3)}"}
-        env = [{"name": key, "value": str(rng.randint(0, 2))} for key in rng.sample("ABCD", rng.randint(0, 3))]
+        env = [
+            {"name": key, "value": str(rng.randint(0, 2))} for key in rng.sample("ABCD", rng.randint(0, 3))
+        ]
         if env:
             made["env"] = env
         if rng.random() < 0.5:

@@ -25,7 +25,7 @@ class Entry(NamedTuple):
 
 
 BASIC, INTERMEDIATE, DEPLOY = "Start", "Look and change", "Roll out"
-NODES, TROUBLE, SETTINGS, OTHER = "Nodes", "Find out why", "Labels and waiting", "About"
+NODES, TROUBLE, SETTINGS, OTHER = "Nodes", "Find out why", "Apply, change, wait", "About"
 
 TABLE: Mapping[str, Entry] = {
     "create": Entry("creating.create:CREATE", BASIC, "Create objects from a file or from words"),
@@ -128,8 +128,10 @@ def _find(argv: list[str]) -> tuple[str, Verb | None, list[str]]:
     verb, path = _load(entry), f"kubectl {name}"
     while verb.verbs:
         index = _first_word(words, (*GLOBAL, *verb.flags))
-        if index is None or words[index] not in verb.verbs:
+        if index is None:
             break
+        if words[index] not in verb.verbs:
+            raise Failure(f"error: {_unknown(words[index], path, verb.verbs)}")
         name = words.pop(index)
         verb, path = verb.verbs[name], f"{path} {name}"
     return path, verb, words

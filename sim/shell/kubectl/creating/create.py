@@ -36,15 +36,6 @@ def submit(call: Call, obj: Obj, done: str = "created") -> None:
 
 def create(call: Call) -> None:
     """Create every object of the files; what exists already is an error."""
-    if call.args:
-        word = call.args[0]
-        if not call["filename"]:
-            from mesh.cli.flags import did_you_mean
-
-            raise Failure(
-                f'error: unknown command "{word}" for "kubectl create"{did_you_mean(word, GENERATORS)}'
-            )
-        raise Failure(f"error: Unexpected args: [{' '.join(call.args)}]")
     sources = load(call, need_names=False)
     if not sources and not call.status:
         raise Failure("error: no objects passed to create")
@@ -155,7 +146,7 @@ CONFIGMAP = _verb(
     "configmap NAME", "Create a ConfigMap from literals and files", configuration.configmap, *LITERALS
 )
 ACCOUNT = _verb("serviceaccount NAME", "Create a ServiceAccount", make.service_account)
-GENERATORS = MappingProxyType(
+NAMED = MappingProxyType(
     {
         "clusterrole": _verb(
             "clusterrole NAME --verb=V --resource=R", "Create a ClusterRole", access.cluster_role, *RULES
@@ -167,7 +158,6 @@ GENERATORS = MappingProxyType(
             *SUBJECTS,
         ),
         "configmap": CONFIGMAP,
-        "cm": CONFIGMAP,
         "cronjob": _verb(
             'cronjob NAME --image=IMAGE --schedule="*/5 * * * *" [-- COMMAND]',
             "Create a CronJob",
@@ -197,7 +187,6 @@ GENERATORS = MappingProxyType(
             Flag("from", help="CronJob to take the template of"),
         ),
         "namespace": NAMESPACE,
-        "ns": NAMESPACE,
         "role": _verb("role NAME --verb=V --resource=R", "Create a Role", access.role, *RULES),
         "rolebinding": _verb(
             "rolebinding NAME (--role=NAME | --clusterrole=NAME) --user=NAME",
@@ -209,10 +198,17 @@ GENERATORS = MappingProxyType(
         "secret": SECRET,
         "service": SERVICE,
         "serviceaccount": ACCOUNT,
-        "sa": ACCOUNT,
-        "svc": SERVICE,
     }
 )
+ALIASES = (
+    ("cj", "cronjob"),
+    ("cm", "configmap"),
+    ("deploy", "deployment"),
+    ("ns", "namespace"),
+    ("sa", "serviceaccount"),
+    ("svc", "service"),
+)
+GENERATORS = MappingProxyType({**NAMED, **{alias: NAMED[name] for alias, name in ALIASES}})
 CREATE = Verb(
     usage="create (-f FILE | KIND NAME) [flags]",
     about="Create objects from files, or one from words. What exists already is an error: apply changes it.",
