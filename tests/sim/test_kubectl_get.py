@@ -112,7 +112,7 @@ def test_sort_by(bench: KubectlBench) -> None:
         bench.out(f"kubectl create cm {name} --from-literal=size={size}")
     listed = bench.out("kubectl get cm --sort-by=.metadata.name -o name").split()
     assert listed == ["configmap/c-1", "configmap/c-9", "configmap/c-10"]
-    assert "couldn't find any field" in bench.error("get cm --sort-by=.nope")
+    assert "has the field" in bench.error("get cm --sort-by=.nope")
     assert "unterminated array" in bench.error("get cm --sort-by=.a[")
 
 

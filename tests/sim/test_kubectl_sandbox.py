@@ -293,10 +293,7 @@ def test_a_pod_for_one_command(box: Sandbox) -> None:
 
 
 def test_run_expose_and_events(box: Sandbox) -> None:
-    out(
-        box,
-        "kubectl run emoji2 --image=buoyantio/emojivoto-emoji-svc:v11 --port=8080 --env=GRPC_PORT=8080 --expose",
-    )
+    out(box, "kubectl run emoji2 --image=emojivoto-emoji-svc:v11 --port=8080 --env=GRPC_PORT=8080 --expose")
     out(box, "kubectl wait po/emoji2 --for=condition=Ready")
     assert re.search(r"^Endpoints: +10\.", out(box, "kubectl describe svc emoji2"), re.M)
     reasons = [

@@ -33,11 +33,7 @@ def container_lines(
             lines.append(f"{pad}{title}:")
             lines += [f"{pad}  {line}" for text in container[field] for line in str(text).split("\n")]
     if status is not None:
-        lines += _state_lines("State", status.get("state") or {}, pad)
-        if status.get("lastState"):
-            lines += _state_lines("Last State", status["lastState"], pad)
-        lines.append(f"{pad}Ready:\t{bool(status.get('ready'))}")
-        lines.append(f"{pad}Restart Count:\t{status.get('restartCount', 0)}")
+        lines += _status_lines(status, pad)
     lines += _resource_lines(container.get("resources") or {}, pad)
     for title, field in (
         ("Liveness", "livenessProbe"),
@@ -49,6 +45,15 @@ def container_lines(
     lines += _environment_lines(container, pad, pod)
     lines += _mount_lines(container, pad)
     return lines
+
+
+def _status_lines(status: Obj, pad: str) -> list[str]:
+    """What became of it: state, the state before, readiness, restarts."""
+    lines = _state_lines("State", status.get("state") or {}, pad)
+    if status.get("lastState"):
+        lines += _state_lines("Last State", status["lastState"], pad)
+    lines.append(f"{pad}Ready:\t{bool(status.get('ready'))}")
+    return [*lines, f"{pad}Restart Count:\t{status.get('restartCount', 0)}"]
 
 
 def _ports(ports: list[Obj], field: str) -> str:

@@ -110,7 +110,7 @@ def sorted_by(expression: str, found: list[Found]) -> list[Found]:
     except JsonPathError as error:
         raise Failure(f"error: --sort-by {expression}: {error}") from None
     if found and all(value is None for value in values):
-        raise Failure(f'error: couldn\'t find any field with path "{expression}" in the list of objects')
+        raise Failure(f'error: no object in the list has the field "{expression}"')
     order = sorted(range(len(found)), key=lambda index: _sort_key(values[index]))
     return [found[index] for index in order]
 
