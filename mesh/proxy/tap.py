@@ -23,7 +23,14 @@ class InvalidTap(Exception):
 
 @dataclass(frozen=True, slots=True)
 class RequestInit:
-    """A request began. ``labels`` are those of its metrics; ``id`` is shared by its events."""
+    """A request began.
+
+    Attributes:
+        id: shared by its events.
+        labels: those of its metrics.
+        source: where it came from, ``ip:port``, if the driver said so.
+        route: the ServiceProfile route it takes, if any.
+    """
 
     id: int
     time: float
@@ -32,6 +39,8 @@ class RequestInit:
     path: str
     headers: tuple[tuple[str, str], ...]
     labels: Labels
+    source: str = ""
+    route: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +111,8 @@ class TapSession:
         self.events: list[TapEvent] = []
         self.listener: Callable[[], object] | None = None
         self._open: dict[int, int] = {}
+        self._sources: dict[int, str] = {}
+        self._routes: dict[int, str] = {}
         self._last = 0
         self._close = close
 
@@ -116,6 +127,17 @@ class TapSession:
         self._open.clear()
         self._close(self)
 
+    def arrived(self, request: Request, source: str) -> None:
+        """A request came in from ``source``; for drivers, before they run its flow."""
+        if self.remaining:
+            self._sources[id(request)] = source
+            self._routes.pop(id(request), None)  # of an earlier request at the same address in memory
+
+    def routed(self, request: Request, route: str) -> None:
+        """A request takes a route of its destination's profile; a retry takes it again."""
+        if self.remaining:
+            self._routes[id(request)] = route
+
     def take(self) -> list[TapEvent]:
         """The events since the last call."""
         events, self.events = self.events, []
@@ -127,10 +149,21 @@ class TapSession:
             return False
         self.remaining -= 1
         self._last += 1
-        self._open[id(request)] = self._last
-        path = request.path.partition("?")[0]
-        headers = tuple((request.headers or {}).items())
-        self._push(RequestInit(self._last, now, request.method, request.authority, path, headers, labels))
+        key = id(request)
+        self._open[key] = self._last
+        self._push(
+            RequestInit(
+                self._last,
+                now,
+                request.method,
+                request.authority,
+                request.path.partition("?")[0],
+                tuple((request.headers or {}).items()),
+                labels,
+                self._sources.get(key, ""),
+                self._routes.get(key, ""),
+            )
+        )
         return True
 
     def ended(self, request: Request, response: Response | None, start: float, now: float) -> None:

@@ -14,6 +14,7 @@ class TapEvent:
     """What a proxy saw of one request: its start, its response head, its end.
 
     Attributes:
+        at: when the proxy saw it, seconds since the start of the run.
         base, stream: the two numbers that identify the request at that proxy.
         kind: ``req``, ``rsp`` or ``end``.
         direction: ``in`` or ``out``.
@@ -42,6 +43,7 @@ class TapEvent:
     size: int = 0
     grpc_status: int | None = None
     reset: int | None = None
+    at: float = 0.0
     source_labels: Mapping[str, str] = field(default_factory=dict)
     target_labels: Mapping[str, str] = field(default_factory=dict)
     route_labels: Mapping[str, str] = field(default_factory=dict)

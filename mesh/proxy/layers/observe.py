@@ -3,7 +3,7 @@
 *Source:* linkerd2-proxy http/metrics/src/requests, proxy/tap.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from mesh.messages import Request, Response
@@ -158,19 +158,34 @@ class ObserveRoute:
     """The ``route_`` or ``route_actual_`` metrics of a ServiceProfile route.
 
     Unlike an endpoint it sees its own time-out, which counts as a failure. Without a meter it does nothing.
+
+    Args:
+        name: the route's, for taps; empty for the default one.
+        taps: the proxy's active taps.
     """
 
-    __slots__ = ("clock", "meter", "next")
+    __slots__ = ("clock", "meter", "name", "next", "taps")
 
-    def __init__(self, following: Layer, clock: Callable[[], float], meter: Meter | None) -> None:
+    def __init__(
+        self,
+        following: Layer,
+        clock: Callable[[], float],
+        meter: Meter | None,
+        name: str = "",
+        taps: "Sequence[TapSession]" = (),
+    ) -> None:
         self.next = following
         self.clock = clock
         self.meter = meter
+        self.name = name
+        self.taps = taps
 
     def __call__(self, request: Request, deadline: float) -> Flow:
         meter = self.meter
         if meter is None:
             return (yield from self.next(request, deadline))
+        for tap in self.taps:
+            tap.routed(request, self.name)
         start = self.clock()
         meter.requests.value += 1
         response = yield from self.next(request, deadline)

@@ -83,7 +83,9 @@ class RouteSite:
 
     def observe_route(self, following: Layer) -> Layer:
         """Counts what the caller saw."""
-        return ObserveRoute(following, self.shared.clock, self._meter("route_", timed=True))
+        shared = self.shared
+        meter = self._meter("route_", timed=True)
+        return ObserveRoute(following, shared.clock, meter, self.route.name, shared.taps)
 
     def timeout(self, following: Layer) -> Layer:
         """Narrows the deadline."""

@@ -89,7 +89,7 @@ class Conn:
     """An open connection, as its client holds it.
 
     Attributes:
-        peer_ip: the client's address as the server sees it.
+        peer_ip, peer_port: the client's address as the server sees it.
         server_name: name of the namespace (pod) that serves it.
         original: the (ip, port) the client dialled, before any redirection or service address.
         target: the (ip, port) it reached after service addresses, before redirection.
@@ -108,6 +108,7 @@ class Conn:
         "on_close",
         "original",
         "peer_ip",
+        "peer_port",
         "pending",
         "redirected",
         "server",
@@ -139,6 +140,7 @@ class Conn:
         self.target = target
         self.redirected = redirected
         self.peer_ip = "127.0.0.1" if link is None and not redirected else source.ip
+        self.peer_port = source.ephemeral_port()
         self.server_name = socket.namespace.name
         self.pending: dict[Exchange, None] = {}
         self.answer: Any = None

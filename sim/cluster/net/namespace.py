@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["NetNs", "Redirect", "Socket"]
 
 LOOPBACK = "127.0.0.1"
+EPHEMERAL = (32_768, 61_000)  # Source: Linux net.ipv4.ip_local_port_range
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ class NetNs:
         self.conns: dict[Conn, None] = {}
         self.outbound: Redirect | None = None
         self.inbound: Redirect | None = None
+        self._dialled = 0
 
     # -- serving --------------------------------------------------------------------------------------------
 
@@ -113,6 +115,12 @@ class NetNs:
         return self.sockets.get(port)
 
     # -- opening --------------------------------------------------------------------------------------------
+
+    def ephemeral_port(self) -> int:
+        """The client's port of the next connection opened from here. They come in turn."""
+        low, high = EPHEMERAL
+        self._dialled += 1
+        return low + self._dialled % (high - low)
 
     def dial(
         self,

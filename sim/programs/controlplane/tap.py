@@ -1,5 +1,6 @@
 """tap: asks the proxies of a resource's pods what passes; tap-injector: makes pods tappable in edge."""
 
+from dataclasses import asdict, replace
 from typing import Any
 
 from mesh.messages import Peer, Request, Response
@@ -17,6 +18,7 @@ __all__ = ["Tap", "TapInjector"]
 Obj = dict[str, Any]
 PROXY_PORT = 4190  # the proxy's control port, where its tap server is
 OBSERVE = "/io.linkerd.proxy.tap.Tap/Observe"
+DISABLED = "config.linkerd.io/disable-tap"
 LONGEST = 600.0  # seconds one request may listen
 
 
@@ -27,7 +29,6 @@ class Tap(Component):
 
     def __init__(self, container: Container) -> None:
         super().__init__(container)
-        self.client = Client(container)
         self.edge = bool(self.flag("api-namespace"))
 
     def begin(self) -> None:
@@ -63,19 +64,30 @@ class Tap(Component):
             return Response(400, body={"error": f"malformed tap request: {error}"})
         if not pods:
             return Response(404, body={"error": self._none(resource)})
-        answers = yield Together([self._observe(pod, lasting, rate) for pod in pods])
-        events = [event for answer in answers for event in answer or ()]
+        client = Client(self.container)
+        body = {
+            "seconds": lasting,
+            # Every pod may use its share, and at least one request a second.
+            "max_rps": max(1.0, rate / len(pods)),
+            "match": {**asdict(match), "method": match.method.upper()},
+        }
+        try:
+            answers = yield Together([self._observe(client, pod, body) for pod in pods])
+        finally:
+            client.close()
         if not any(answer is not None for answer in answers):
             return Response(
                 502, body={"error": f"none of {len(pods)} pods of {resource} answers tap requests"}
             )
-        wanted = {event.key for event in events if event.kind == "req" and match.wants(event)}
-        kept = limited([event for event in events if event.key in wanted], rate, lasting)
+        events = sorted((event for answer in answers for event in answer or ()), key=lambda event: event.at)
+        kept = self._named(limited(events, rate, lasting))
         return Response(200, body={"events": [event.to_json() for event in kept]})
 
     def _none(self, resource: Resource) -> str:
-        hint = "pods are tappable once they were created after the viz extension" if self.edge else ""
-        hint = hint or "only pods with a proxy can be tapped"
+        if self.edge:
+            hint = "pods are tappable once they were created after the viz extension"
+        else:
+            hint = f"only pods with a proxy can be tapped, and not with {DISABLED}"
         return f"no pods to tap for {resource}: {hint}"
 
     def _pods(self, resource: Resource) -> list[Obj]:
@@ -92,21 +104,40 @@ class Tap(Component):
         return found
 
     def _tappable(self, pod: Obj) -> bool:
-        """Edge asks for the tap injector's mark; 2.8.1 for a proxy."""
-        metadata = pod["metadata"]
+        """Edge asks for the tap injector's mark; 2.8.1 for a proxy that was not told to refuse."""
+        annotations = pod["metadata"].get("annotations") or {}
         if self.edge:
-            return bool((metadata.get("annotations") or {}).get(ENABLED) == "true")
-        return "linkerd.io/control-plane-ns" in (metadata.get("labels") or {})
+            return bool(annotations.get(ENABLED) == "true")
+        meshed = "linkerd.io/control-plane-ns" in (pod["metadata"].get("labels") or {})
+        return meshed and annotations.get(DISABLED) != "true"
 
-    def _observe(self, pod: Obj, lasting: float, rate: float) -> Steps:
+    def _observe(self, client: Client, pod: Obj, body: Obj) -> Steps:
         """What one proxy saw; None when it does not answer."""
         address = f"{pod['status']['podIP']}:{PROXY_PORT}"
-        request = Request("POST", address, OBSERVE, body={"seconds": lasting, "max_rps": rate}, grpc=True)
-        response: Response = yield Call(self.client, request, lasting + 5.0)
+        request = Request("POST", address, OBSERVE, body=body, grpc=True)
+        response: Response = yield Call(client, request, body["seconds"] + 5.0)
         if response.error or response.status != 200 or not isinstance(response.body, list):
-            self.warn(f"{pod['metadata']['name']} does not answer: {response.error or response.status}")
+            why = response.error or response.grpc_message or f"status {response.status}"
+            self.warn(f"{pod['metadata']['name']} does not answer: {why}")
             return None
         return [event for event in response.body if isinstance(event, TapEvent)]
+
+    def _named(self, events: list[TapEvent]) -> list[TapEvent]:
+        """The events with what Kubernetes knows of both addresses; proxies' own labels come first."""
+        owners = Owners([*self.listed("replicasets.apps"), *self.listed("jobs.batch")])
+        known = {
+            pod["status"]["podIP"]: owners.of(pod)
+            for pod in self.listed("pods")
+            if pod.get("status", {}).get("podIP") and not pod["spec"].get("hostNetwork")
+        }
+        return [
+            replace(
+                event,
+                source_labels={**known.get(event.source.rpartition(":")[0], {}), **event.source_labels},
+                target_labels={**known.get(event.target.rpartition(":")[0], {}), **event.target_labels},
+            )
+            for event in events
+        ]
 
 
 class TapInjector(Component):

@@ -5,20 +5,17 @@ connections are refused and ``/ready`` answers 503.
 """
 
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
-from mesh.messages import Certificate, Peer, Response
+from mesh.messages import Certificate
 from mesh.proxy.config import InvalidConfig, ProxyConfig
 from mesh.proxy.destination import Destination
 from mesh.proxy.proxy import Proxy
-from mesh.proxy.transport import Connection
-from sim.cluster.net import Conn, Exchange, Refusal
 from sim.cluster.program import Container
-from sim.programs.http import REGISTRY_TYPE, Stream
 from sim.programs.linkerd.control import ControlClient, Discovery, IdentityLoop
-from sim.programs.linkerd.driver import FlowRun
-from sim.programs.linkerd.transport import Credentials, Hello, ProxyTransport, errno_of, judge
+from sim.programs.linkerd.listeners import AdminPort, Inbound, Outbound, Refused
+from sim.programs.linkerd.tap import TapPort
+from sim.programs.linkerd.transport import Credentials, Hello, ProxyTransport, judge
 from sim.programs.world import World
 
 __all__ = ["LinkerdProxy"]
@@ -65,6 +62,7 @@ class LinkerdProxy:
         self.container.ports.append(config.admin_port)
         self.container.log("INFO linkerd2_proxy::rt: Using single-threaded proxy runtime")
         self.container.log(f"INFO linkerd2_proxy: Admin interface on 0.0.0.0:{config.admin_port}")
+        self._listen_to_tap()
         self.destination = self._client("DESTINATION")
         if config.identity_name:
             loop = IdentityLoop(self, self._client("IDENTITY"))
@@ -77,6 +75,16 @@ class LinkerdProxy:
         engine, pod = self.engine, self.container.pod
         rng = engine.stream("balancer", f"{pod.namespace}/{pod.name}")
         return Proxy(config, lambda: engine._now, rng, self.resolve, self.release)
+
+    def _listen_to_tap(self) -> None:
+        """Open the control port, if tap is configured: it is for one identity only."""
+        env, port = self.container.env, self.config.control_port
+        watcher = env.get(PREFIX + "TAP_SVC_NAME", "")
+        if not watcher or not self.config.identity_name or PREFIX + "TAP_DISABLED" in env:
+            return
+        self.container.pod.net.listen(port, TapPort(self, watcher))
+        self.container.ports.append(port)
+        self.container.log(f"INFO linkerd2_proxy: Tap interface on 0.0.0.0:{port}")
 
     def _client(self, service: str) -> ControlClient:
         env = self.container.env
@@ -149,10 +157,20 @@ class LinkerdProxy:
         self.discoveries[destination] = Discovery(self, self.destination, destination)
 
     def release(self, destination: Destination) -> None:
-        """The destination idled out."""
+        """The destination idled out: its connections close, unless another destination leads there too."""
         discovery = self.discoveries.pop(destination, None)
         if discovery is not None:
             discovery.stop()
+        if self.transport is None:
+            return
+        used = {
+            endpoint.address
+            for other in self.proxy.destinations.values()
+            for endpoint in other.endpoints.values()
+        }
+        for endpoint in destination.endpoints.values():
+            if endpoint.address not in used:
+                self.transport.forget(endpoint.address)
 
     def forget(self, removed: tuple[tuple[str, int], ...], destination: Destination) -> None:
         """Endpoints went away: close their connections."""
@@ -186,117 +204,6 @@ class LinkerdProxy:
         if judge(hello, hello.name, mine.anchors, now):
             raise Refused
         return hello.name, answer
-
-
-class Refused(Exception):
-    """A TLS handshake that fails."""
-
-
-class Listener:
-    """What both listeners share: replies that may carry streams, and byte counts."""
-
-    def __init__(self, program: LinkerdProxy, transport: ProxyTransport) -> None:
-        self.program = program
-        self.transport = transport
-        self.proxy = program.proxy
-
-    def reply(self, exchange: Exchange, response: Response) -> None:
-        """Send the flow's result back."""
-        exchange.conn.state.tcp.written.value += response.size
-        if type(response.body) is Stream:
-            response.body.through(exchange.conn)
-        exchange.reply(response)
-
-
-class Accepted:
-    """What a listener remembers of a connection."""
-
-    __slots__ = ("held", "peer", "port", "tcp")
-
-    def __init__(self, conn: Conn, tcp: Connection, peer: Peer, port: int) -> None:
-        self.tcp = tcp
-        self.peer = peer
-        self.port = port
-        self.held: list[Destination] = []
-        conn.on_close.append(self.closed)
-
-    def hold(self, destination: Destination | None) -> None:
-        """A destination stays discovered while a connection that asked for it is open."""
-        if destination is not None and destination not in self.held:
-            destination.held += 1
-            self.held.append(destination)
-
-    def closed(self, reason: str) -> None:
-        """The connection closed."""
-        self.tcp.close(errno_of(reason))
-        for destination in self.held:
-            destination.held -= 1
-
-
-class Outbound(Listener):
-    """Port 4140: the pod's own connections, redirected here with their original destinations."""
-
-    def accept(self, conn: Conn, hello: Any) -> Any:
-        """Only the pod's own processes come here."""
-        if self.program.draining:
-            return Refusal("refused")
-        tcp = self.proxy.tcp_open("outbound", "src", self.proxy.dialled_labels(conn.original))
-        conn.state = Accepted(conn, tcp, Peer(conn.peer_ip, None, "loopback"), conn.original[1])
-        return None
-
-    def serve(self, exchange: Exchange) -> None:
-        """Run the outbound stack."""
-        request, conn = exchange.request, exchange.conn
-        conn.state.tcp.read.value += request.size
-        flow = self.proxy.outbound(request, conn.original)
-        conn.state.hold(self.proxy.destinations.get((request.authority, conn.original)))
-        FlowRun(self.transport, flow, partial(self.reply, exchange)).resume()
-
-
-class Inbound(Listener):
-    """Port 4143: connections from elsewhere, redirected here; terminates the mesh's TLS."""
-
-    def accept(self, conn: Conn, hello: Any) -> Any:
-        """Check the client's certificate if it presents one, and present ours."""
-        if self.program.draining:
-            return Refusal("refused")
-        try:
-            client_id, answer = self.program.handshake(hello)
-        except Refused:
-            return Refusal("tls")
-        peer, port = Peer(conn.peer_ip, client_id), conn.target[1]
-        tcp = self.proxy.tcp_open("inbound", "src", self.proxy.accepted_labels(peer, port))
-        conn.state = Accepted(conn, tcp, peer, port)
-        return answer
-
-    def serve(self, exchange: Exchange) -> None:
-        """Run the inbound stack."""
-        request, accepted = exchange.request, exchange.conn.state
-        accepted.tcp.read.value += request.size
-        flow = self.proxy.inbound(request, accepted.peer, accepted.port)
-        FlowRun(self.transport, flow, partial(self.reply, exchange)).resume()
-
-
-class AdminPort:
-    """Port 4191: never redirected; meshed clients may come over TLS, kubelets come without."""
-
-    def __init__(self, program: LinkerdProxy) -> None:
-        self.program = program
-
-    def accept(self, conn: Conn, hello: Any) -> Any:
-        """As the inbound port, but open from the start and whoever may ask."""
-        try:
-            return self.program.handshake(hello)[1]
-        except Refused:
-            return Refusal("tls")
-
-    def serve(self, exchange: Exchange) -> None:
-        """Inside the simulation a scraper may ask for the registry itself instead of its text."""
-        request, proxy = exchange.request, self.program.proxy
-        if request.path == "/metrics" and (request.headers or {}).get("accept") == REGISTRY_TYPE:
-            exchange.reply(Response(200, body=proxy.registry))
-        else:
-            exchange.reply(proxy.admin(request))
 
 
 def probes(spec: dict[str, Any]) -> tuple[tuple[int, str], ...]:
