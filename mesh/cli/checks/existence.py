@@ -11,6 +11,7 @@ __all__ = ["CRD", "EDGE_EXISTENCE", "STABLE_EXISTENCE", "controller_pod", "requi
 
 CRDS = "customresourcedefinitions.apiextensions.k8s.io"
 CONTROLLER = "linkerd-controller"
+ADDONS = frozenset({"linkerd-grafana"})
 API_PORT, ADMIN_PORT = 8085, 9995
 
 
@@ -99,8 +100,8 @@ def _api(context: CheckContext) -> None:
 
 
 def core_ready(context: CheckContext) -> None:
-    """Every Deployment of the control plane has a pod that is ready."""
-    deployments = [workload.name for workload in context.console.edition.core]
+    """Every Deployment of the control plane has a pod that is ready; add-ons have checks of their own."""
+    deployments = [one.name for one in context.console.edition.core if one.name not in ADDONS]
     require_running(context.list("pods", context.namespace), deployments)
 
 
