@@ -28,6 +28,11 @@ class Host(Protocol):
         ...
 
     @property
+    def writes(self) -> int:
+        """The number of the last write to the cluster's API."""
+        ...
+
+    @property
     def client(self) -> "Client":
         """The operator's access to the cluster."""
         ...

@@ -20,6 +20,8 @@ __all__ = ["Exit", "Interpreter", "Write"]
 
 Write = Callable[[int, str], object]  # channel (1 output, 2 errors), text
 Announce = Callable[[str], object]
+# From a command that wrote something to the next one: round trips, and the time to type it. Our own figure.
+SETTLING = 0.03  # seconds, simulated
 MAX_STATEMENTS = 10_000  # one call may run
 MAX_DEPTH = 8  # sh inside sh, watch inside watch
 MAX_OUTPUT = 64_000_000  # characters one call may print
@@ -157,9 +159,17 @@ class Interpreter:
         for operator, pipeline in statement.chain.links:
             if (operator == "&&" and status) or (operator == "||" and not status):
                 continue
+            before, written = self.host.engine.now, self.host.writes
             status = self._pipeline(pipeline, statement, stdin, write)
+            if self.host.writes != written:
+                self._settle(before)
             self.status = status
         return status
+
+    def _settle(self, before: float) -> None:
+        """What was written takes a moment: the next command finds controllers at work, as it would."""
+        engine = self.host.engine
+        engine.run_until(max(engine.now, before + SETTLING))
 
     def _check_names(self, statement: Statement) -> None:
         """Refuse unknown commands before anything of the statement happens."""

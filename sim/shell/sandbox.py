@@ -126,6 +126,11 @@ class Sandbox:
         changed["spec"]["replicas"] = wanted.replicas
         self.api.replace_now(changed)
 
+    @property
+    def writes(self) -> int:
+        """The number of the last write to the cluster's API."""
+        return self.api.resource_version
+
     # -- using it ------------------------------------------------------------------------------------------
 
     def sh(self, line: str) -> Result:

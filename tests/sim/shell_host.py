@@ -17,6 +17,7 @@ class BareHost:
     client: Any = None
     cluster: Any = None
     world: Any = None
+    writes = 0
 
     def __init__(self, mounts: dict[str, str] | None = None) -> None:
         self.engine = Engine(1, "2026-09-01T09:00:00Z")

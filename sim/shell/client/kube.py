@@ -15,9 +15,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Client", "PatchKind"]
 
-# A write's way to the API server, through etcd and back, as kubectl sees it. Our own round figure.
-ROUND_TRIP = 0.03
-
 PatchKind = Literal["strategic", "merge", "json"]
 
 
@@ -114,7 +111,6 @@ class Client(Pods, Discovery):
             )
         )
         deleted: Obj = clone(gone)
-        self._answered()
         return deleted
 
     def _authorize(self, verb: str, resource: str, namespace: str | None, name: str | None = None) -> None:
@@ -123,10 +119,4 @@ class Client(Pods, Discovery):
 
     def _written(self, write: "Generator[simpy.Event, Any, Obj]") -> Obj:
         written: Obj = clone(self.run(write))
-        self._answered()
         return written
-
-    def _answered(self) -> None:
-        """The answer comes back: controllers have begun to act by the time the next command runs."""
-        engine = self.cluster.engine
-        engine.run_until(engine.now + ROUND_TRIP)
