@@ -32,6 +32,7 @@ def box() -> Sandbox:
     out(made, EMOJIVOTO)
     out(made, "kubectl config set-context --current --namespace=emojivoto")
     out(made, "kubectl wait deploy --all --for=condition=Available")
+    out(made, "sleep 1")  # kube-proxy follows a tenth of a second later
     return made
 
 
