@@ -55,6 +55,8 @@ class Draws:
         """Exponential with that mean."""
         return -mean * log(1.0 - self.uniform())
 
-    def child(self, hop: int) -> int:
-        """The key of the ``hop``-th call made while serving this request."""
-        return mix(self.key ^ (hop * GOLDEN & MASK))
+    def branch(self) -> "Draws":
+        """Numbers for something that goes on beside: takes the next number's place, whatever it draws."""
+        key = mix(self.state)
+        self.state = (self.state + GOLDEN) & MASK
+        return Draws(key)

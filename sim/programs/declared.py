@@ -100,10 +100,7 @@ class Parallel:
     def run(self, service: "DeclaredService", draws: Draws, spared: bool) -> Steps:
         """Run all to their ends."""
         # Each part draws its own numbers, so that their interleaving does not matter.
-        parts = [
-            self._part(part, service, Draws(draws.child(1 << 32 | i)), spared)
-            for i, part in enumerate(self.parts)
-        ]
+        parts = [self._part(part, service, draws.branch(), spared) for part in self.parts]
         for outcome in (yield task.Together(parts)):
             if outcome is not None:
                 raise Failed(outcome)

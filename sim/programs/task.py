@@ -27,17 +27,19 @@ class Hop:
     Attributes:
         trace: number of the logical request at the source, shared by everything it causes.
         key: of this hop's draws (see :class:`sim.engine.Draws`).
-        tries: how often it was sent to an endpoint.
+        tries: how often it was sent.
+        lost: how many of those reached nobody, because there was no connection.
         calls: calls made while serving it.
         spared: a fault rule decided that the program's own failure does not happen.
     """
 
-    __slots__ = ("calls", "key", "spared", "trace", "tries")
+    __slots__ = ("calls", "key", "lost", "spared", "trace", "tries")
 
     def __init__(self, trace: int, key: int) -> None:
         self.trace = trace
         self.key = key
         self.tries = 0
+        self.lost = 0
         self.calls = 0
         self.spared = False
 
@@ -46,9 +48,18 @@ class Hop:
         self.calls = n = self.calls + 1
         return Hop(self.trace, mix(self.key ^ (n * GOLDEN & MASK)))
 
+    def branch(self, index: int) -> "Hop":
+        """The hop of one of several things done at once: its calls are numbered by themselves.
+
+        Of one :meth:`child` for all of them, so that the number of calls a branch makes, and when, moves no
+        other's.
+        """
+        return Hop(self.trace, mix(self.key + (index + 1) * GOLDEN & MASK))
+
     def draw_key(self) -> int:
-        """The key of the server's draws: a retry draws anew."""
-        return self.key if self.tries < 2 else mix(self.key + self.tries)
+        """The key of the server's draws: the first time it is served is always the same, then it draws anew."""
+        served = self.tries - self.lost
+        return self.key if served < 2 else mix(self.key + served)
 
 
 class Step(Protocol):
@@ -130,8 +141,10 @@ class Together:
 
             return done
 
+        together = None if task.hop is None else task.hop.child()
         for index, part in enumerate(self.parts):
-            Task(task.container, part, finish(index), task.hop).resume(None)
+            hop = None if together is None else together.branch(index)
+            Task(task.container, part, finish(index), hop).resume(None)
 
 
 class Event:

@@ -107,8 +107,18 @@ def test_draws_belong_to_their_key() -> None:
     key = source_key(1, "load/bot")
     assert [Draws(key).uniform() for _ in range(3)] == [Draws(key).uniform()] * 3
     assert len({Draws(mix(key + n)).uniform() for n in range(10_000)}) == 10_000
-    children = {Draws(key).child(n) for n in range(100)}
-    assert len(children) == 100
+
+
+def test_branches_draw_beside_and_move_nothing() -> None:
+    key = source_key(1, "load/bot")
+    draws = Draws(key)
+    branches = [draws.branch() for _ in range(100)]
+    assert len({branch.uniform() for branch in branches}) == 100
+    after = draws.uniform()
+    other = Draws(key)
+    for _ in range(100):
+        other.branch()  # that nobody draws from
+    assert other.uniform() == after
 
 
 def test_draws_are_uniform_and_exponential() -> None:
