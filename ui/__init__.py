@@ -1,0 +1,1 @@
+"""The web app: what the page shows (``state``), its words (``text``), and the page itself."""

@@ -107,6 +107,11 @@ class Engine(simpy.Environment):
                 return
         del self._fifos[length]
 
+    @property
+    def events(self) -> int:
+        """Work so far: simpy events processed and lane calls made, for event budgets."""
+        return self.steps + self._number
+
     def run_until(self, until: float) -> None:
         """Process everything due up to and including ``until``, and leave the clock there.
 

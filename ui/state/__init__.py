@@ -1,0 +1,1 @@
+"""What the page shows, computed from sandboxes; knows nothing of Streamlit."""
