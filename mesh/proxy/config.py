@@ -53,6 +53,7 @@ class ProxyConfig:
         default_rtt, decay: where a balancer's estimates start and how fast they forget.
         default_policy: for ports that no Server selects; one of DEFAULT_POLICIES.
         cluster_networks: who the ``cluster-*`` policies let in.
+        profile_suffixes: names below these may have profiles, without a dot at the end; an empty one is all.
         probes: (port, path) of the pod's HTTP probes. Source: the policy controller's ``probe`` route.
         policy_from_controller: policies come from the control plane, which adds the localhost
             authorization; the proxy's built-in fallbacks do not have it.
@@ -82,6 +83,7 @@ class ProxyConfig:
     decay: float = DEFAULT_DECAY
     default_policy: str = "all-unauthenticated"
     cluster_networks: tuple[str, ...] = ()
+    profile_suffixes: tuple[str, ...] = ("svc.cluster.local",)
     probes: tuple[tuple[int, str], ...] = ()
     policy_from_controller: bool = True
     policy_labels: bool = True
@@ -130,6 +132,10 @@ class ProxyConfig:
             outbound_idle=read.duration("OUTBOUND_DISCOVERY_IDLE_TIMEOUT", 5.0),
             default_policy=read.text("INBOUND_DEFAULT_POLICY") or "all-unauthenticated",
             cluster_networks=read.several("POLICY_CLUSTER_NETWORKS"),
+            profile_suffixes=tuple(
+                name.removesuffix(".")
+                for name in read.several("DESTINATION_PROFILE_SUFFIXES") or ("svc.cluster.local.",)
+            ),
             policy_from_controller="LINKERD2_PROXY_POLICY_SVC_ADDR" in env,
             informational_headers=not read.flag("OUTBOUND_DISABLE_INFORMATIONAL_HEADERS"),
             min_refresh=read.duration("IDENTITY_MIN_REFRESH", 10.0),

@@ -11,7 +11,9 @@ from mesh.proxy.effects import Flow
 from mesh.proxy.endpoint import Endpoint
 from mesh.proxy.identity import Identity
 from mesh.proxy.layers import Layer
+from mesh.proxy.layers.canonical import CANONICAL
 from mesh.proxy.layers.limit import LocalRateLimit
+from mesh.proxy.logical import Logical
 from mesh.proxy.metrics import Labels, Registry
 from mesh.proxy.policy import ServerPolicy, default_policy
 from mesh.proxy.sites.shared import Shared
@@ -37,13 +39,17 @@ class Proxy:
         resolve: called once for each destination in use; the caller subscribes to the control plane and
             tells the destination what it learns.
         release: called when a destination has not been used for a while; the subscription may end.
+        follow: called once for each name that inbound requests are for and that may have a profile; the
+            caller subscribes and tells it what it learns. Without it there are no inbound routes.
+        unfollow: called when the name is forgotten.
         full: build stacks with every layer, for tests.
 
     Attributes:
         registry: its metrics.
         identity: its certificate.
         destinations: outbound, by authority and original address.
-        clients: inbound stacks, by port, protocol and client.
+        clients: inbound stacks, by port, protocol, client and what their requests are for.
+        logicals: what inbound requests were for so far, where that may have a profile; by name.
     """
 
     def __init__(
@@ -54,17 +60,22 @@ class Proxy:
         resolve: Callable[[Destination], object],
         release: Callable[[Destination], object],
         *,
+        follow: Callable[[Logical], object] | None = None,
+        unfollow: Callable[[Logical], object] | None = None,
         full: bool = False,
     ) -> None:
         self.config = config
         self.clock = clock
         self.resolve = resolve
         self.release = release
+        self.follow = follow
+        self.unfollow = unfollow
         self.registry = Registry()
         self.registry.gauge("process_start_time_seconds").set(config.epoch + clock())
         self.identity = Identity(self.registry, config.min_refresh, config.max_refresh)
         self.destinations: dict[tuple[str, tuple[str, int]], Destination] = {}
-        self.clients: dict[tuple[int, bool, str], Layer] = {}
+        self.clients: dict[tuple[int, bool, str, str], Layer] = {}
+        self.logicals: dict[str, Logical] = {}
         self._shared = Shared(config, clock, rng, self.registry, full=full)
         self._policies: dict[int, ServerPolicy] = {}
         self._limiters: dict[int, LocalRateLimit] = {}
@@ -93,9 +104,11 @@ class Proxy:
         client = peer.no_tls_reason if peer.client_id is None else peer.client_id
         if port in self._by_address:
             client = f"{client} {peer.ip}"
-        stack = self.clients.get((port, request.grpc, client))
+        headers = request.headers
+        name = headers[CANONICAL] if headers and CANONICAL in headers else request.authority
+        stack = self.clients.get((port, request.grpc, client, name))
         if stack is None:
-            stack = self._admit(request, peer, port)
+            stack = self._admit(request, peer, port, name)
         return stack(request, INFINITY)
 
     def admin(self, request: Request) -> Response:
@@ -167,18 +180,46 @@ class Proxy:
             del self.clients[key]
         self._by_address.discard(port)
 
-    def _admit(self, request: Request, peer: Peer, port: int) -> Layer:
-        """The stack of a kind of client seen for the first time."""
+    def _admit(self, request: Request, peer: Peer, port: int, name: str) -> Layer:
+        """The stack of a kind of client, and of what its requests are for, seen for the first time."""
         policy = self.policy(port)
         client = peer.no_tls_reason if peer.client_id is None else peer.client_id
         if policy is not None and policy.asks_addresses:
             self._by_address.add(port)
             client = f"{client} {peer.ip}"
         if len(self.clients) >= MAX_CLIENTS:
-            self.clients.clear()
-        stack = inbound(self._shared, port, request.grpc, peer, policy, self._limiters.get(port))
-        self.clients[port, request.grpc, client] = stack
+            self._forget_clients()
+        limiter, logical = self._limiters.get(port), self._logical(name)
+        stack = inbound(self._shared, port, request.grpc, peer, policy, limiter, logical)
+        self.clients[port, request.grpc, client, name] = stack
         return stack
+
+    def _forget_clients(self) -> None:
+        """Drop every inbound stack, and what they were for."""
+        self.clients.clear()
+        forgotten, self.logicals = self.logicals, {}
+        if self.unfollow is not None:
+            for logical in forgotten.values():
+                self.unfollow(logical)
+
+    def _logical(self, name: str) -> Logical | None:
+        """What requests are for; None where there can be no profile."""
+        if self.follow is None:
+            return None
+        host = name.partition(":")[0].removesuffix(".")
+        suffixes = self.config.profile_suffixes
+        if not any(not suffix or host.endswith("." + suffix) for suffix in suffixes):
+            return None
+        found = self.logicals.get(name)
+        if found is None:
+            found = self.logicals[name] = Logical(name, self.clock, self._routes_changed)
+            self.follow(found)
+        return found
+
+    def _routes_changed(self, logical: Logical) -> None:
+        """Requests take the new routes from the next one on."""
+        for key in [key for key in self.clients if key[3] == logical.name]:
+            del self.clients[key]
 
     # -- identity --------------------------------------------------------------------------------------
 

@@ -16,10 +16,11 @@ from mesh.proxy.layers import Layer
 from mesh.proxy.layers.limit import LocalRateLimit
 from mesh.proxy.layers.observe import ByAuthority
 from mesh.proxy.layers.rescue import refuse
+from mesh.proxy.logical import Logical
 from mesh.proxy.metrics import Labels
 from mesh.proxy.policy import ServerPolicy
 from mesh.proxy.profile import DEFAULT_ROUTE, ProfileRoute
-from mesh.proxy.sites.inbound import ApplicationSite, ClientSite
+from mesh.proxy.sites.inbound import ApplicationSite, ClientSite, InboundRouteSite
 from mesh.proxy.sites.outbound import EndpointSite, RouteSite, ServiceSite
 from mesh.proxy.sites.shared import Shared
 from mesh.proxy.telemetry.labels import inbound_endpoint, outbound_endpoint
@@ -31,6 +32,7 @@ __all__ = [
     "APPLICATION",
     "CLIENT",
     "ENDPOINT",
+    "INBOUND_ROUTE",
     "ROUTE",
     "SERVICE",
     "describe",
@@ -63,6 +65,12 @@ class Place(Generic[S]):
 
 SERVICE: tuple[Place[ServiceSite], ...] = (
     Place("rescue", "outermost: whatever went wrong below becomes a response here", ServiceSite.rescue),
+    Place(
+        "canonical",
+        "above the retries: every attempt says the same",
+        ServiceSite.canonical,
+        lambda site: site.destination.routes is not None,
+    ),
     Place(
         "route",
         "above everything that a route configures",
@@ -130,10 +138,25 @@ APPLICATION: tuple[Place[ApplicationSite], ...] = (
         lambda site: site.client.limiter is not None,
     ),
     Place(
+        "route",
+        "above everything that a route configures",
+        ApplicationSite.route,
+        lambda site: site.routes is not None,
+    ),
+)
+
+INBOUND_ROUTE: tuple[Place[InboundRouteSite], ...] = (
+    Place(
+        "observe route",
+        "above the queue: counts what the client saw",
+        InboundRouteSite.observe_route,
+        lambda site: site.site.routes is not None,
+    ),
+    Place(
         "connect",
-        "above the metrics: a request that was never sent is not counted",
-        ApplicationSite.connect,
-        lambda site: site.client.grpc,
+        "above the endpoint's metrics: a request that was never sent is not counted",
+        InboundRouteSite.connect,
+        lambda site: site.site.client.grpc,
     ),
 )
 
@@ -183,16 +206,22 @@ def inbound(
     peer: Peer,
     policy: ServerPolicy | None,
     limiter: LocalRateLimit | None = None,
+    logical: Logical | None = None,
 ) -> Layer:
-    """The stack of one kind of client of one port."""
-    site = ClientSite(shared, port, grpc, peer, policy, limiter, application)
+    """The stack of one kind of client of one port, and of what its requests are for."""
+    site = ClientSite(shared, port, grpc, peer, policy, limiter, logical, application)
     return _assemble(CLIENT, site, shared.full)
 
 
 def application(client: ClientSite, policy: Labels) -> Layer:
     """The stack from the decision of the policy, which has these labels, to the application."""
     shared = client.shared
-    site = ApplicationSite.make(client)
+
+    def route_stack(site: ApplicationSite, route: ProfileRoute) -> Layer:
+        below = site.local.classified(route.classify)
+        return _assemble(INBOUND_ROUTE, InboundRouteSite(site, route), shared.full, below)
+
+    site = ApplicationSite.make(client, route_stack)
     local = site.local
 
     def stack(authority: str | None, classify: Classifier) -> Layer:
@@ -212,7 +241,7 @@ def application(client: ClientSite, policy: Labels) -> Layer:
 
     local.build(make)
     site.pool.add(local)
-    return _assemble(APPLICATION, site, shared.full, local.stack)
+    return _assemble(APPLICATION, site, shared.full, site.route_stack(DEFAULT_ROUTE))
 
 
 def describe(shared: Shared, destination: "Destination") -> str:

@@ -57,7 +57,7 @@ class Hop:
         return Hop(self.trace, mix(self.key + (index + 1) * GOLDEN & MASK))
 
     def draw_key(self) -> int:
-        """The key of the server's draws: the first time it is served is always the same, then it draws anew."""
+        """The key of the server's draws: always the same when first served; a retry draws anew."""
         served = self.tries - self.lost
         return self.key if served < 2 else mix(self.key + served)
 

@@ -3,6 +3,7 @@
 *Source:* controller/api/destination/{profile_translator,endpoint_profile_translator,opaque_ports_adaptor}.go.
 """
 
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from mesh.control import labels
@@ -16,6 +17,9 @@ __all__ = ["profile"]
 Obj: TypeAlias = dict[str, Any]
 
 WEIGHT = 10_000  # what a weight of 1 is on the wire: milli-units, times ten
+# Of a ServiceProfile that says nothing of it.
+# Source: controller/api/destination/profile_translator.go, defaultRetryBudget
+DEFAULT_BUDGET = MappingProxyType({"retryRatio": 0.2, "minRetriesPerSecond": 10, "ttl": "10s"})
 UNITS = (("m", 1e-3), ("k", 1e3), ("M", 1e6))
 
 
@@ -56,7 +60,7 @@ def _service(
         name=fqdn,
         opaque=in_ports(target.port, annotated_ports(metadata, labels.OPAQUE_PORTS, config.opaque_ports)),
         routes=tuple(spec.get("routes") or ()),
-        retry_budget=spec.get("retryBudget"),
+        retry_budget=(spec.get("retryBudget") or dict(DEFAULT_BUDGET)) if chosen is not None else None,
         overrides=overrides or _split(index, config, target),
     )
     return found, keys

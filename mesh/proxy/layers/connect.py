@@ -15,16 +15,18 @@ class Connect:
     """Passes requests straight on while the connection stands, else through the queue.
 
     Args:
-        waiting: the queue, which calls the same endpoint in the end.
+        following: the endpoint's stack.
+        waiting: the queue, which calls the same stack in the end.
     """
 
-    __slots__ = ("local", "waiting")
+    __slots__ = ("local", "next", "waiting")
 
-    def __init__(self, waiting: Layer, local: Local) -> None:
+    def __init__(self, following: Layer, waiting: Layer, local: Local) -> None:
+        self.next = following
         self.waiting = waiting
         self.local = local
 
     def __call__(self, request: Request, deadline: float) -> Flow:
         if self.local.connected:
-            return self.local.stack(request, deadline)
+            return self.next(request, deadline)
         return self.waiting(request, deadline)

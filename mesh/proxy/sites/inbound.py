@@ -1,9 +1,10 @@
-"""Where inbound layers are made: for a kind of client of a port, and for the application behind it."""
+"""Where inbound layers are made: for a kind of client, for the application behind a port, for a route."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from mesh.messages import Address, Peer
+from mesh.proxy.atoms.classify import default
 from mesh.proxy.atoms.ewma import PeakEwma
 from mesh.proxy.endpoint import Local
 from mesh.proxy.layers import Layer
@@ -12,14 +13,19 @@ from mesh.proxy.layers.balance import Balance
 from mesh.proxy.layers.connect import Connect
 from mesh.proxy.layers.identify import Identify
 from mesh.proxy.layers.limit import Limit, LocalRateLimit
+from mesh.proxy.layers.observe import Meter, ObserveRoute
 from mesh.proxy.layers.rescue import Rescue
+from mesh.proxy.layers.route import Condition, Route
+from mesh.proxy.logical import Logical
 from mesh.proxy.metrics import Labels
 from mesh.proxy.policy import ServerPolicy
 from mesh.proxy.pool import Pool
+from mesh.proxy.profile import ProfileRoute, Routes
 from mesh.proxy.sites.shared import Shared
 from mesh.proxy.telemetry.labels import accepted_tls, reference, target
+from mesh.proxy.telemetry.labels import route as route_labels
 
-__all__ = ["ApplicationSite", "ClientSite"]
+__all__ = ["ApplicationSite", "ClientSite", "InboundRouteSite"]
 
 
 @dataclass(slots=True)
@@ -29,6 +35,7 @@ class ClientSite:
     Attributes:
         policy: the port's; None in editions without policy.
         limiter: the port's rate limits, if there are any.
+        logical: what the requests are for, if that can have a profile.
         application: makes what follows the policy, given the labels of its decision.
     """
 
@@ -38,6 +45,7 @@ class ClientSite:
     peer: Peer
     policy: ServerPolicy | None
     limiter: LocalRateLimit | None
+    logical: Logical | None
     application: Callable[["ClientSite", Labels], Layer]
 
     @property
@@ -98,15 +106,18 @@ class ApplicationSite:
 
     Attributes:
         local: where it listens; the only member of ``pool``.
-        endpoint_stack: what a request to it goes through.
+        route_stack: makes the stack of one route.
     """
 
     client: ClientSite
     local: Local
     pool: Pool
+    route_stack: Callable[[ProfileRoute], Layer]
 
     @classmethod
-    def make(cls, client: ClientSite) -> "ApplicationSite":
+    def make(
+        cls, client: ClientSite, route_stack: Callable[["ApplicationSite", ProfileRoute], Layer]
+    ) -> "ApplicationSite":
         """With a connection of its own: HTTP/2 connects before it sends, HTTP/1 on demand."""
         shared, config = client.shared, client.shared.config
         now = shared.clock()
@@ -116,7 +127,9 @@ class ApplicationSite:
             eager=client.grpc,
             backoff=config.inbound_backoff,
         )
-        return cls(client, local, Pool(config.inbound_failfast, shared.rng, now))
+        pool = Pool(config.inbound_failfast, shared.rng, now)
+        site = cls(client, local, pool, lambda route: route_stack(site, route))
+        return site
 
     def limit(self, following: Layer) -> Layer:
         """Applies the rate limits."""
@@ -133,8 +146,42 @@ class ApplicationSite:
             client.tls,
         )
 
-    def connect(self, _: Layer) -> Layer:
+    @property
+    def routes(self) -> Routes | None:
+        """Those of the profile, if there is one."""
+        logical = self.client.logical
+        return None if logical is None else logical.routes
+
+    def route(self, following: Layer) -> Layer:
+        """Finds the route; what follows is the default one."""
+        routes = self.routes
+        stacks = [
+            (route.condition or Condition({}), self.route_stack(route))
+            for route in (routes.routes if routes else ())
+        ]
+        return Route(following, stacks)
+
+
+@dataclass(slots=True)
+class InboundRouteSite:
+    """A route of what the requests are for. Time-outs and retries are the client's affair."""
+
+    site: ApplicationSite
+    route: ProfileRoute
+
+    def observe_route(self, following: Layer) -> Layer:
+        """Counts what the client saw."""
+        client = self.site.client
+        meter = None
+        if client.logical is not None and self.site.routes is not None:
+            labels = route_labels("inbound", client.logical.name, self.route.name)
+            meter = Meter(client.shared.registry, labels, self.route.classify, "route_")
+        return ObserveRoute(following, client.shared.clock, meter, self.route.name, client.shared.taps)
+
+    def connect(self, following: Layer) -> Layer:
         """Waits for the application."""
-        shared = self.client.shared
-        waiting = Balance(self.pool, shared.clock, shared.rng, shared.config.queue_capacity)
-        return Connect(waiting, self.local)
+        shared, site = self.site.client.shared, self.site
+        classify = None if self.route.classify is default else self.route.classify
+        capacity = shared.config.queue_capacity
+        waiting = Balance(site.pool, shared.clock, shared.rng, capacity, classify)
+        return Connect(following, waiting, site.local)

@@ -12,6 +12,7 @@ from mesh.proxy.endpoint import Endpoint
 from mesh.proxy.layers import Layer
 from mesh.proxy.layers.accrue import Accrue
 from mesh.proxy.layers.balance import Balance
+from mesh.proxy.layers.canonical import Canonical
 from mesh.proxy.layers.client import Client
 from mesh.proxy.layers.observe import Meter, Observe, ObserveRoute
 from mesh.proxy.layers.rescue import Rescue
@@ -23,6 +24,7 @@ from mesh.proxy.metrics import Labels
 from mesh.proxy.pool import Pool
 from mesh.proxy.profile import ProfileRoute
 from mesh.proxy.sites.shared import Shared
+from mesh.proxy.telemetry.labels import route as route_labels
 
 if TYPE_CHECKING:
     from mesh.proxy.destination import Destination
@@ -51,6 +53,10 @@ class ServiceSite:
             registry=self.shared.registry,
             family="outbound_http_errors_total",
         )
+
+    def canonical(self, following: Layer) -> Layer:
+        """Names the service, if it has routes."""
+        return Canonical(following, self.destination.name if self.destination.routes is not None else "")
 
     def route(self, following: Layer) -> Layer:
         """Finds the route; what follows is the default one."""
@@ -119,9 +125,7 @@ class RouteSite:
         """The route's metrics; None for a destination without routes."""
         if not self.routed:
             return None
-        labels: Labels = (("direction", "outbound"), ("dst", self.destination.name))
-        if self.route.name:
-            labels = (*labels, ("rt_route", self.route.name))
+        labels = route_labels("outbound", self.destination.name, self.route.name)
         return Meter(self.shared.registry, labels, self.route.classify, prefix, timed)
 
 

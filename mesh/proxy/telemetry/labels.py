@@ -15,6 +15,7 @@ __all__ = [
     "inbound_endpoint",
     "outbound_endpoint",
     "reference",
+    "route",
     "target",
 ]
 
@@ -70,6 +71,12 @@ def inbound_endpoint(where: Labels, tls: Labels, policy: Labels, authority: str 
     """The labels of requests to the application. ``where``: from :func:`target`."""
     named = () if authority is None else (("authority", authority),)
     return (("direction", "inbound"), *named, *where, *tls, *policy)
+
+
+def route(direction: str, dst: str, name: str) -> Labels:
+    """The labels of a ServiceProfile route; an empty name is the default one's."""
+    labels: Labels = (("direction", direction), ("dst", dst))
+    return (*labels, ("rt_route", name)) if name else labels
 
 
 def reference(scope: str, group: str, kind: str, name: str) -> Labels:

@@ -14,9 +14,10 @@ from sim.programs.task import Hop
 
 if TYPE_CHECKING:
     from mesh.proxy.destination import Destination
+    from mesh.proxy.logical import Logical
     from sim.programs.linkerd.proxy import LinkerdProxy
 
-__all__ = ["ControlClient", "Discovery", "IdentityLoop"]
+__all__ = ["ControlClient", "Discovery", "Follower", "IdentityLoop", "LogicalFollower"]
 
 Steps = Generator[simpy.Event, Any, Any]
 PREFIX = "LINKERD2_PROXY_"
@@ -160,25 +161,22 @@ class IdentityLoop:
         return (yield from self.client.call("/Certify", body))
 
 
-class Discovery:
-    """Keeps one destination current: profile first, then the endpoints of the service it names.
+class Follower:
+    """Follows something at the destination service.
 
     A stream that ends is opened again after a back-off; meanwhile the proxy keeps what it knows.
     """
 
-    def __init__(self, proxy: "LinkerdProxy", client: ControlClient, destination: "Destination") -> None:
+    def __init__(self, proxy: "LinkerdProxy", client: ControlClient) -> None:
         self.proxy = proxy
         self.client = client
-        self.destination = destination
         self.engine = proxy.engine
         self.streams: list[Stream] = []
         self.live = True
-        self.name = ""
         self.token = proxy.container.env.get(PREFIX + "DESTINATION_CONTEXT", "")
-        self.process = self.engine.process(self._profile())
 
     def stop(self) -> None:
-        """Nobody uses the destination any more."""
+        """Nobody needs it any more."""
         self.live = False
         for stream in self.streams:
             stream.end()
@@ -202,18 +200,53 @@ class Discovery:
             return "NotFound"
         return response.error or f"grpc status {response.grpc_status}"
 
-    def _profile(self) -> Steps:
-        """Follow the profile of the original destination for as long as the destination is used."""
-        ip, port = self.destination.target
+    def _follow(
+        self,
+        path: str,
+        target: str,
+        receive: Callable[[Any], None],
+        wanted: Callable[[], bool],
+        begins: Callable[[], None] = lambda: None,
+    ) -> Steps:
+        """Subscribe while it is ``wanted``, again and again; True when there is no such thing."""
         failures = 0
-        while self.live:
-            outcome = yield from self._subscribe("/GetProfile", f"{ip}:{port}", self._on_profile)
+        while self.live and wanted():
+            begins()
+            outcome = yield from self._subscribe(path, target, receive)
             if outcome == "NotFound":
-                self.destination.not_found()
-                return
+                return True
             failures = 1 if outcome == "ended" else failures + 1
             if self.live:
                 yield self.engine.timeout(self.client.backoff(failures))
+        return False
+
+
+class LogicalFollower(Follower):
+    """Keeps the profile of what inbound requests are for current."""
+
+    def __init__(self, proxy: "LinkerdProxy", client: ControlClient, logical: "Logical") -> None:
+        super().__init__(proxy, client)
+        self.process = self.engine.process(
+            self._follow("/GetProfile", logical.name, logical.profile, lambda: True)
+        )
+
+
+class Discovery(Follower):
+    """Keeps one destination current: profile first, then the endpoints of the service it names."""
+
+    def __init__(self, proxy: "LinkerdProxy", client: ControlClient, destination: "Destination") -> None:
+        super().__init__(proxy, client)
+        self.destination = destination
+        self.name = ""
+        self._fresh = False
+        self.process = self.engine.process(self._profile())
+
+    def _profile(self) -> Steps:
+        """Follow the profile of the original destination for as long as the destination is used."""
+        ip, port = self.destination.target
+        missing = yield from self._follow("/GetProfile", f"{ip}:{port}", self._on_profile, lambda: True)
+        if missing:
+            self.destination.not_found()
 
     def _on_profile(self, profile: Profile) -> None:
         self.destination.profile(profile)
@@ -225,20 +258,15 @@ class Discovery:
 
     def _endpoints(self, name: str) -> Steps:
         """Follow the endpoints of the named service."""
-        host = name.partition(":")[0]
-        port = self.destination.target[1]
-        failures = 0
-        while self.live and self.name == name:
-            self._fresh = True
-            outcome = yield from self._subscribe("/Get", f"{host}:{port}", self._on_update)
-            if outcome == "NotFound":
-                self.destination.not_found()
-                return
-            failures = 1 if outcome == "ended" else failures + 1
-            if self.live:
-                yield self.engine.timeout(self.client.backoff(failures))
+        path = f"{name.partition(':')[0]}:{self.destination.target[1]}"
+        missing = yield from self._follow(
+            "/Get", path, self._on_update, lambda: self.name == name, self._begin_afresh
+        )
+        if missing:
+            self.destination.not_found()
 
-    _fresh = False
+    def _begin_afresh(self) -> None:
+        self._fresh = True
 
     def _on_update(self, update: EndpointUpdate) -> None:
         if self._fresh:

@@ -10,9 +10,10 @@ from typing import Any
 from mesh.messages import Certificate
 from mesh.proxy.config import InvalidConfig, ProxyConfig
 from mesh.proxy.destination import Destination
+from mesh.proxy.logical import Logical
 from mesh.proxy.proxy import Proxy
 from sim.cluster.program import Container
-from sim.programs.linkerd.control import ControlClient, Discovery, IdentityLoop
+from sim.programs.linkerd.control import ControlClient, Discovery, IdentityLoop, LogicalFollower
 from sim.programs.linkerd.listeners import AdminPort, Inbound, Outbound, Refused
 from sim.programs.linkerd.tap import TapPort
 from sim.programs.linkerd.transport import Credentials, Hello, ProxyTransport, judge
@@ -32,6 +33,7 @@ class LinkerdProxy:
         self.engine = container.engine
         self.world = world
         self.discoveries: dict[Destination, Discovery] = {}
+        self.followers: dict[Logical, LogicalFollower] = {}
         self.draining = False
         self.transport: ProxyTransport | None = None
 
@@ -74,7 +76,15 @@ class LinkerdProxy:
     def _proxy(self, config: ProxyConfig) -> Proxy:
         engine, pod = self.engine, self.container.pod
         rng = engine.stream("balancer", f"{pod.namespace}/{pod.name}")
-        return Proxy(config, lambda: engine._now, rng, self.resolve, self.release)
+        return Proxy(
+            config,
+            lambda: engine._now,
+            rng,
+            self.resolve,
+            self.release,
+            follow=self.follow,
+            unfollow=self.unfollow,
+        )
 
     def _listen_to_tap(self) -> None:
         """Open the control port, if tap is configured: it is for one identity only."""
@@ -124,6 +134,9 @@ class LinkerdProxy:
         for discovery in list(self.discoveries.values()):
             discovery.stop()
         self.discoveries.clear()
+        for follower in self.followers.values():
+            follower.stop()
+        self.followers.clear()
         if self.transport is not None:
             self.transport.close()
 
@@ -171,6 +184,16 @@ class LinkerdProxy:
         for endpoint in destination.endpoints.values():
             if endpoint.address not in used:
                 self.transport.forget(endpoint.address)
+
+    def follow(self, logical: Logical) -> None:
+        """Inbound requests name something for the first time: follow its profile."""
+        self.followers[logical] = LogicalFollower(self, self.destination, logical)
+
+    def unfollow(self, logical: Logical) -> None:
+        """The name was forgotten."""
+        follower = self.followers.pop(logical, None)
+        if follower is not None:
+            follower.stop()
 
     def forget(self, removed: tuple[tuple[str, int], ...], destination: Destination) -> None:
         """Endpoints went away: close their connections."""

@@ -91,7 +91,6 @@ class Attempt:
         """Send it on ``conn``, after the proxy's own work on it."""
         transport, request = self.transport, self.send.request
         if self.link != LOCAL:
-            request.context.tries += 1
             self.link = transport.link_to(conn)
             self.tls = 0 if conn.answer is None else 1
         self.channel.tcp.written.value += request.size
@@ -126,7 +125,10 @@ class Attempt:
         transport, hop = self.transport, self.send.request.context
         if hop.trace == 0:
             return  # no application's request: probes, scrapes and the control plane are not client truth
-        link = self.link if self.link >= 0 else transport.link_to_address(self.send.endpoint.address)
+        link = self.link
+        if link < 0:
+            hop.lost += 1
+            link = transport.link_to_address(self.send.endpoint.address)
         why = outcome_of(response)
         tries = min(hop.tries, 127)
         transport.tables.attempts.append(
@@ -201,6 +203,7 @@ class ProxyTransport:
             attempt.link = LOCAL
             key: Address | int = endpoint.port
         else:
+            effect.request.context.tries += 1
             key = endpoint.address
         channel = self.channels.get(key)
         if channel is None:

@@ -419,7 +419,8 @@ def test_the_clients_service_profile_wins_wholesale() -> None:
     del mine["spec"]["retryBudget"]
     update = only(made.apply(Event("ADDED", mine)))
     assert update.routes[0]["name"] == "from the client"
-    assert update.retry_budget is None
+    # One that says nothing of it gets Linkerd's default, not the other profile's.
+    assert update.retry_budget == {"retryRatio": 0.2, "minRetriesPerSecond": 10, "ttl": "10s"}
     assert made.apply(Event("MODIFIED", service_profile("shop", "changed"))) == []
     assert made.apply(Event("ADDED", service_profile("elsewhere", "x"))) == []
     update = only(made.apply(Event("DELETED", mine)))

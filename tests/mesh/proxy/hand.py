@@ -14,6 +14,7 @@ from mesh.messages import Address, EndpointUpdate, Peer, Profile, Request, Respo
 from mesh.proxy.config import ProxyConfig
 from mesh.proxy.destination import Destination
 from mesh.proxy.effects import Flow, Send, Sleep, Wait
+from mesh.proxy.logical import Logical
 from mesh.proxy.proxy import Proxy
 
 INFINITY = float("inf")
@@ -127,6 +128,8 @@ class Site:
     Attributes:
         discovery: what to do with a new destination; nothing by default, so that requests wait.
         resolved, released: destinations in order.
+        profiled: what discovery says of the names of inbound requests; nothing by default.
+        followed, unfollowed: such names in order.
     """
 
     def __init__(
@@ -139,6 +142,9 @@ class Site:
         self.hand = Hand(backend)
         self.resolved: list[Destination] = []
         self.released: list[Destination] = []
+        self.profiled: Profile | None = None
+        self.followed: list[Logical] = []
+        self.unfollowed: list[Logical] = []
         self.discovery: Callable[[Destination], object] = lambda destination: None
         self.proxy = Proxy(
             config or ProxyConfig(),
@@ -146,12 +152,19 @@ class Site:
             Random(seed),
             self._resolve,
             self.released.append,
+            follow=self._follow,
+            unfollow=self.unfollowed.append,
             full=full,
         )
 
     def _resolve(self, destination: Destination) -> None:
         self.resolved.append(destination)
         self.discovery(destination)
+
+    def _follow(self, logical: Logical) -> None:
+        self.followed.append(logical)
+        if self.profiled is not None:
+            logical.profile(self.profiled)
 
     def knows(self, *addresses: Address, profile: Profile | None = None, **labels: str) -> None:
         """Discovery answers at once with these endpoints."""
@@ -177,9 +190,15 @@ class Site:
         return self.proxy.outbound(Request(method, authority, path, **options), ("10.96.0.1", 80))
 
     def inbound(
-        self, path: str = "/", peer: Peer | None = None, port: int = 8080, method: str = "GET", **options: Any
+        self,
+        path: str = "/",
+        peer: Peer | None = None,
+        port: int = 8080,
+        method: str = "GET",
+        authority: str = "web:80",
+        **options: Any,
     ) -> Flow:
-        request = Request(method, "web:80", path, **options)
+        request = Request(method, authority, path, **options)
         return self.proxy.inbound(request, peer or Peer("10.0.0.9"), port)
 
     def total(self, name: str, **labels: str) -> float:

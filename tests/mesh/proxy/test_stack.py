@@ -10,13 +10,14 @@ from mesh.proxy.atoms.accrual import ConsecutiveFailures
 from mesh.proxy.config import ProxyConfig
 from mesh.proxy.effects import Send
 from mesh.proxy.policy import ALL_NETWORKS, UNAUTHENTICATED, Authorization, RateLimit, Reference, ServerPolicy
-from mesh.proxy.stack import APPLICATION, CLIENT, ENDPOINT, ROUTE, SERVICE
+from mesh.proxy.stack import APPLICATION, CLIENT, ENDPOINT, INBOUND_ROUTE, ROUTE, SERVICE
 from tests.mesh.proxy.hand import Running, Site, pods
 
 ROUTES = (
     {"name": "retried", "condition": {"pathRegex": "/retried"}, "isRetryable": True},
     {"name": "timed", "condition": {"pathRegex": "/timed"}, "timeout": "40ms"},
 )
+NAME = "web.default.svc.cluster.local:80"
 BUDGET = {"retryRatio": 0.2, "minRetriesPerSecond": 10, "ttl": "10s"}
 PROFILES = {
     "plain": Profile(name="web.default.svc.cluster.local"),
@@ -96,7 +97,8 @@ POLICIES = {
 
 @pytest.mark.parametrize("policy", list(POLICIES))
 @pytest.mark.parametrize("labels", [True, False], ids=["edge", "stable"])
-def test_inbound_full_and_reduced_give_the_same_trace(policy: str, labels: bool) -> None:
+@pytest.mark.parametrize("profile", ["plain", "routes"])
+def test_inbound_full_and_reduced_give_the_same_trace(policy: str, labels: bool, profile: str) -> None:
     def run(full: bool) -> Any:
         luck = Random(5)
 
@@ -106,10 +108,12 @@ def test_inbound_full_and_reduced_give_the_same_trace(policy: str, labels: bool)
 
         site = Site(ProxyConfig(policy_labels=labels), backend=backend, full=full)
         site.proxy.set_policy(8080, POLICIES[policy])
+        site.profiled = PROFILES[profile]
         runs = []
         for n in range(300):
             peer = Peer("10.0.0.9", luck.choice([None, "a", "b"]))
-            runs.append(site.hand.start(site.inbound(peer=peer, grpc=n % 2 == 0)))
+            path, name = luck.choice(["/", "/timed"]), luck.choice([NAME, "web:80"])
+            runs.append(site.hand.start(site.inbound(path, peer, grpc=n % 2 == 0, authority=name)))
             site.hand.advance(luck.expovariate(50))
         site.hand.advance(10)
         return observed(site, runs)
@@ -119,10 +123,11 @@ def test_inbound_full_and_reduced_give_the_same_trace(policy: str, labels: bool)
 
 
 def test_every_layer_has_a_reason() -> None:
-    places = [*SERVICE, *ROUTE, *ENDPOINT, *CLIENT, *APPLICATION]
+    places = [*SERVICE, *ROUTE, *ENDPOINT, *CLIENT, *APPLICATION, *INBOUND_ROUTE]
     assert all(place.reason for place in places)
     assert [place.layer for place in SERVICE + ROUTE + ENDPOINT] == [
-        *("rescue", "route", "observe route", "timeout", "retry", "observe attempt", "balance"),
+        *("rescue", "canonical", "route"),
+        *("observe route", "timeout", "retry", "observe attempt", "balance"),
         *("accrue", "secure", "observe", "client"),
     ]
 

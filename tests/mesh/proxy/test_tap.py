@@ -2,7 +2,7 @@
 
 import pytest
 
-from mesh.messages import Peer, Profile, Response
+from mesh.messages import Peer, Profile, Request, Response
 from mesh.proxy.config import ProxyConfig
 from mesh.proxy.tap import InvalidTap, Match, RequestInit, ResponseEnd, ResponseInit
 from tests.mesh.proxy.hand import Site, pods
@@ -116,3 +116,15 @@ def test_a_listener_hears_each_event() -> None:
 def test_a_tap_for_nothing_is_refused() -> None:
     with pytest.raises(InvalidTap):
         Site().proxy.tap(Match(), 0)
+
+
+def test_a_driver_says_where_a_request_comes_from() -> None:
+    site = Site()
+    session = site.proxy.tap(Match(), 10)
+    request = Request("GET", "web:80", "/")
+    session.routed(request, "of an earlier request at the same address in memory")
+    session.arrived(request, "10.0.0.9:40000")
+    site.hand.run(site.proxy.inbound(request, Peer("10.0.0.9"), 8080))
+    begin = session.take()[0]
+    assert isinstance(begin, RequestInit)
+    assert (begin.source, begin.route) == ("10.0.0.9:40000", "")
