@@ -130,9 +130,9 @@ def parse_resources(words: Sequence[str], namespace: str) -> list[Resource]:
     Raises:
         ResourceError: nothing was named, or something that is not a resource.
     """
-    if not words:
-        raise ResourceError("name a resource: KIND, KIND/NAME or all")
     parts = [part for word in words for part in word.split(",") if part]
+    if not parts:
+        raise ResourceError("name a resource: KIND, KIND/NAME or all")
     if "all" in parts:
         if len(parts) > 1:
             raise ResourceError("'all' cannot be combined with other resources")

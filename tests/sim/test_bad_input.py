@@ -125,6 +125,7 @@ CASES = {
     "linkerd inject missing.yml": "missing.yml",
     "linkerd inject malformed.yml": "malformed.yml",
     "linkerd stat": "resource",
+    "linkerd stat ,": "resource",
     "linkerd stat deploy -t banana": "banana",
     "linkerd install --frob": "--frob",
     "linkerd check --wait banana": "banana",
