@@ -113,17 +113,17 @@ def clock(text: Text, session: Session, view: View) -> None:
             width="content",
         )
         if session.playing:
-            _button(text("time.pause"), "pause", ":material/pause:", session.pause)
+            st.button(text("time.pause"), key="pause", icon=":material/pause:", on_click=session.pause)
         else:
-            _button(
+            st.button(
                 text("time.play"),
-                "play",
-                ":material/play_arrow:",
-                lambda: session.play(int(st.session_state.get("speed") or SPEEDS[1])),
+                key="play",
+                icon=":material/play_arrow:",
+                on_click=lambda: session.play(int(st.session_state.get("speed") or SPEEDS[1])),
             )
-        for seconds in (10, 60, 300):
-            _button(
-                text(f"time.{seconds}"), f"advance.{seconds}", None, partial(session.type, f"sleep {seconds}")
+        for step in (10, 60, 300):
+            st.button(
+                text(f"time.{step}"), key=f"advance.{step}", on_click=session.type, args=(f"sleep {step}",)
             )
         st.segmented_control(
             text("time.speed"),
@@ -141,14 +141,6 @@ def clock(text: Text, session: Session, view: View) -> None:
 def _change_speed(session: Session) -> None:
     if session.playing:
         session.play(int(st.session_state["speed"]))
-
-
-def _button(label: str, key: str, icon: str | None, do: "partial[None] | object") -> None:
-    """A button of the fragment whose effect concerns the whole page."""
-    if st.button(label, key=key, icon=icon):
-        assert callable(do)
-        do()
-        st.rerun(scope="app")
 
 
 # -- the tutorial -------------------------------------------------------------------------------------------

@@ -9,14 +9,24 @@ from ui.text import Text
 
 __all__ = ["draw"]
 
+# What runs is said in a fixed place: the page must not move under the pointer.
+STYLE = """<style>
+.stMainBlockContainer { padding-top: 3rem; padding-bottom: 3rem; }
+.st-key-status { position: fixed; top: 0.4rem; left: 50%; width: min(28rem, 80vw); z-index: 999990;
+  transform: translateX(-50%); }
+</style>"""
+PRESENTING = STYLE + "<style>html { font-size: 20px; }</style>"  # sizes on the page are in rem
+
 
 def draw() -> None:
     """Draw the whole page: catch up with what controls asked for, then show what is."""
     st.set_page_config(page_title="meshdojo", page_icon="🍩", layout="wide")
+    st.html(PRESENTING if st.query_params.get("present") == "1" else STYLE)
     text = language()
     session = current()
-    session.fresh = True
-    status = st.empty()
+    session.fresh, session.changed = True, False
+    with st.container(key="status"):
+        status = st.empty()
     view = _settle(session, text, status)
     session.remember()
     _address(text)
@@ -74,10 +84,11 @@ def _living(text: Text, session: Session) -> None:
     @st.fragment(run_every=every)
     def living() -> None:
         if not session.fresh:
-            before = session.view.done if session.view else ()
-            view = session.tick()
-            if view is None or view.done != before:
+            if not session.pending:
+                session.tick()
+            if session.pending or session.changed:
                 st.rerun(scope="app")
+            session.settle(lambda done, total: None)
         session.fresh = False
         assert session.view is not None
         _show(text, session, session.view)
@@ -92,8 +103,5 @@ def _show(text: Text, session: Session, view: View) -> None:
     topology.show(text, view)
     charts.show(text, view, session)
     terminal.show(text, session, view)
-    pods, events = st.columns([1, 1], gap="medium")
-    with pods:
-        tables.pods(text, view)
-    with events:
-        tables.events(text, view)
+    tables.pods(text, view)
+    tables.events(text, view)

@@ -42,6 +42,9 @@ class Session:
         view: what the page shows, of the state ``view.key``.
         choice: namespace and workload to look at, once they are there; ``looked`` what the view was made for.
         playing: simulated seconds a tick; 0 when paused.
+        ticks: of playing so far.
+        fresh: the whole page is being drawn, not only the part that plays.
+        changed: the whole page must be drawn again.
         notices: messages for the next redraw.
     """
 
@@ -53,7 +56,8 @@ class Session:
     looked: tuple[str, str] = ("", "")
     playing: int = 0
     ticks: int = 0
-    fresh: bool = True  # the whole page is being drawn, not only what plays
+    fresh: bool = True
+    changed: bool = False
     notices: list[Notice] = field(default_factory=list)
 
     # -- what controls do (callbacks) -----------------------------------------------------------------------
@@ -81,10 +85,11 @@ class Session:
 
     def play(self, seconds: int) -> None:
         """Let time pass by itself, so many simulated seconds a tick."""
-        self.playing, self.ticks = seconds, 0
+        self.playing, self.ticks, self.changed = seconds, 0, True
 
     def pause(self) -> None:
         """Stop that."""
+        self.changed = self.changed or bool(self.playing)
         self.playing = 0
 
     # -- what redraws do ------------------------------------------------------------------------------------
@@ -92,9 +97,9 @@ class Session:
     def settle(self, progress: Progress) -> View:
         """Type what is pending and look: the view of where the session stands then."""
         view = self.view
-        if view is not None and not self.pending and view.key == key(self.origin, self.log):
-            if self.looked == self.choice:
-                return view
+        same = view is not None and view.key == key(self.origin, self.log) and self.looked == self.choice
+        if view is not None and same and not self.pending:
+            return view
         live = pool().at(self.origin, self.log, progress)
         try:
             while self.pending:
@@ -119,17 +124,18 @@ class Session:
             return None
         return live.run(line)
 
-    def tick(self) -> View | None:
-        """One tick of playing; None when it does not play."""
+    def tick(self) -> None:
+        """One tick of playing, if it plays; it pauses by itself when that has gone on for long."""
         if not self.playing:
-            return None
+            return
         self.ticks += 1
         if self.ticks > MAX_TICKS or (self.view is not None and self.view.full):
+            self.notices.append(Notice("time.stopped", {"ticks": self.ticks - 1}))
             self.pause()
-            self.notices.append(Notice("time.stopped", {"ticks": MAX_TICKS}))
-            return None
+            return
+        done = self.view.done if self.view is not None else ()
         self.pending.append(f"sleep {self.playing} {PLAYING}")
-        return self.settle(lambda done, total: None)
+        self.changed = self.settle(lambda done, total: None).done != done
 
     def link(self) -> str:
         """The session as a link's text; empty when it is too long for one."""

@@ -38,6 +38,8 @@ def golden(text: Text, view: View) -> None:
         st.info(text("golden.none"))
         return
     st.markdown(_golden(text, view))
+    if missing := _missing(text, view):
+        st.markdown(missing)
     st.caption(f"{text('golden.legend')} — {text('golden.as')}")
     viz = "viz " if view.edition == "edge" else ""
     st.code(f"linkerd {viz}stat -n {view.choice[0]} deploy{' --unmeshed' if viz else ''}", language="bash")
@@ -52,19 +54,25 @@ def _choose() -> None:
 
 def _golden(text: Text, view: View) -> str:
     """The table as Markdown; names are DNS labels, so nothing needs escaping."""
-    explained = any(row.why for row in view.golden.rows)
     heads = [text("golden.name"), text("golden.meshed"), text("golden.success"), text("golden.rps")]
-    heads += ["P50", "P95", "P99"] + ([text("golden.why")] if explained else [])
-    lines = ["| " + " | ".join(heads) + " |", "|:--|--:|--:|--:|--:|--:|--:|" + (":--|" if explained else "")]
+    lines = ["| " + " | ".join([*heads, "P50", "P95", "P99"]) + " |", "|:--|--:|--:|--:|--:|--:|--:|"]
     for row in view.golden.rows:
-        proxies, _, pods_ = row.meshed.partition("/")
-        meshed = f"**{row.meshed}**" if proxies == pods_ != "0" else row.meshed
+        proxies, _, total = row.meshed.partition("/")
+        meshed = f"**{row.meshed}**" if proxies == total != "0" else row.meshed
         cells = [f"**{row.name}**", meshed, rate(row.success)]
         cells.append("-" if row.rps is None else f"{row.rps:.2f}")
         cells += ["-" if q is None else f"{q} ms" for q in (row.p50, row.p95, row.p99)]
-        cells += [text(row.why) if row.why else ""] if explained else []
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def _missing(text: Text, view: View) -> str:
+    """Why each row without figures has none, rows of one reason together."""
+    reasons: dict[str, list[str]] = {}
+    for row in view.golden.rows:
+        if row.why:
+            reasons.setdefault(row.why, []).append(row.name)
+    return "\n".join(f"- `-` **{', '.join(names)}**: {text(why)}" for why, names in reasons.items())
 
 
 def pods(text: Text, view: View) -> None:
@@ -79,7 +87,7 @@ def pods(text: Text, view: View) -> None:
     for pod in view.pods:
         ready = f"**{pod.ready}** :material/lock:" if pod.meshed and pod.well else pod.ready
         status = pod.status if pod.well else f":orange[▲] {pod.status}"
-        lines.append(f"| `{pod.name}` | {ready} | {status} | {pod.restarts} | {pod.age} | {pod.node} |")
+        lines.append(f"| {pod.name} | {ready} | {status} | {pod.restarts} | {pod.age} | {pod.node} |")
     st.markdown("\n".join(lines))
 
 

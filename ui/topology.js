@@ -46,7 +46,7 @@ function places(data, width, height) {
   const narrow = width < 520;
   return data.nodes.map((node) =>
     narrow
-      ? { x: node.y * width, y: 14 + node.x * (height - 40) }
+      ? { x: node.y * width, y: node.x * height - 22 }
       : { x: 20 + node.x * (width - 40), y: node.y * (height - 20) },
   );
 }
@@ -66,7 +66,7 @@ function padlock(g, x, y, size, colour) {
   g.stroke();
 }
 
-function drawEdge(g, edge, at, radius, colours, size) {
+function drawEdge(g, edge, at, radius, colours, size, share) {
   const a = at[edge.src];
   const b = at[edge.dst];
   if (!a || !b) return;
@@ -88,7 +88,7 @@ function drawEdge(g, edge, at, radius, colours, size) {
   g.lineTo(tip.x - 10 * Math.cos(angle + 0.4), tip.y - 10 * Math.sin(angle + 0.4));
   g.fill();
   if (!edge.label) return;
-  const middle = along(a, b, 0.5);
+  const middle = along(a, b, share);
   const words = edge.label;
   g.font = `${size}px ${colours.font}`;
   const lock = edge.secured ? size + 2 : 0;
@@ -122,9 +122,9 @@ function drawNode(g, node, place, radius, colours, size) {
   g.textBaseline = "top";
   g.font = `600 ${size + 2}px ${colours.font}`;
   g.fillText(node.name, place.x, place.y + radius + 6);
-  if (node.meshed) padlock(g, place.x + radius * 0.95, place.y - radius * 0.8, size + 4, "#009E73");
   g.font = `${size}px ${colours.font}`;
   g.fillText(node.figures, place.x, place.y + radius + size + 11);
+  if (node.meshed) padlock(g, place.x + radius * 0.95, place.y - radius * 0.8, size + 4, "#009E73");
 }
 
 // A request goes there in the first third of its journey, waits, and comes back in the last third.
@@ -152,7 +152,8 @@ function drawDots(g, data, at, clock, radius, colours) {
 function frame(state) {
   const { canvas, data } = state;
   const width = canvas.clientWidth;
-  const height = width < 520 ? Math.max(data.height, 420) : data.height;
+  const layers = new Set(data.nodes.map((node) => node.x)).size;
+  const height = width < 520 ? Math.max(data.height, 175 * layers) : data.height;
   const scale = window.devicePixelRatio || 1;
   if (canvas.width !== Math.round(width * scale) || canvas.height !== Math.round(height * scale)) {
     canvas.width = Math.round(width * scale);
@@ -163,10 +164,10 @@ function frame(state) {
   g.setTransform(scale, 0, 0, scale, 0, 0);
   g.clearRect(0, 0, width, height);
   const colours = theme(canvas);
-  const radius = Math.max(16, Math.min(30, height / 11));
+  const radius = width < 520 ? 26 : Math.max(16, Math.min(30, height / 11));
   const size = data.height > 350 ? 16 : 13;
   const at = places(data, width, height).map((place) => ({ x: place.x, y: place.y - (width < 520 ? 0 : 12) }));
-  for (const edge of data.edges) drawEdge(g, edge, at, radius, colours, size);
+  for (const edge of data.edges) drawEdge(g, edge, at, radius, colours, size, width < 520 ? 0.68 : 0.5);
   data.nodes.forEach((node, i) => drawNode(g, node, at[i], radius, colours, size));
   if (!state.still) drawDots(g, data, at, state.clock, radius, colours);
 }

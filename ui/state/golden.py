@@ -74,9 +74,9 @@ def read(sandbox: Sandbox, namespace: str) -> Golden:
     rows = []
     for row in stat_json([found]):
         name = str(row["name"])
-        latencies = [row[f"latency_ms_p{q}"] for q in (50, 95, 99)]
+        p50, p95, p99 = (row[f"latency_ms_p{q}"] for q in (50, 95, 99))
         why = "" if row["success"] is not None else _why(row["meshed"], name in called, problem)
-        rows.append(Row(name, row["meshed"], row["success"], row["rps"], *latencies, why))
+        rows.append(Row(name, row["meshed"], row["success"], row["rps"], p50, p95, p99, why))
     return Golden(namespace, tuple(rows), problem)
 
 

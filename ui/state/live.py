@@ -113,7 +113,7 @@ class Live:
         return self.sandbox.engine.events >= MAX_EVENTS
 
     def _guard(self, _: object) -> None:
-        """Interrupt a line that works too long. Counts events, never seconds, so that a replay does the same."""
+        """Interrupt a line that works too long. Counts events, not seconds: a replay does the same."""
         engine = self.sandbox.engine
         engine.call_in(GUARD_INTERVAL, self._guard)
         if self._allowed and engine.events > self._allowed:

@@ -110,7 +110,9 @@ def steps(edition: str) -> tuple[Step, ...]:
         Step("pods", ("sleep 190", f"kubectl get po -n {DEMO}"), _running),
         Step("inject", (INJECT,), _injected),
         Step(
-            "rollout", (f"kubectl -n {DEMO} rollout status deploy/web", "sleep 30", f"kubectl get po -n {DEMO}"), _meshed
+            "rollout",
+            (f"kubectl -n {DEMO} rollout status deploy/web", "sleep 30", f"kubectl get po -n {DEMO}"),
+            _meshed,
         ),
         Step("stat", ("sleep 60", stat), _figures),
     )

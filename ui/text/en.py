@@ -32,7 +32,8 @@ TEXTS: Mapping[str, str] = MappingProxyType(
         "Whoever opens it gets the same cluster in the same state.",
         "session.share.long": "This session is too long for a link. Download its lines instead.",
         "session.download": "Download the lines",
-        "session.download.help": "Run them in a terminal: meshdojo sh FILE --scenario {scenario} --seed {seed}",
+        "session.download.help": "Run them in a terminal: meshdojo sh FILE --scenario {scenario} "
+        "--seed {seed}",
         "session.scenario": "Scenario",
         "session.seed": "Seed",
         "session.start": "Start with these",
@@ -51,28 +52,34 @@ TEXTS: Mapping[str, str] = MappingProxyType(
         "steps.intro": "Each button types its command. A √ means that the cluster shows the step was taken.",
         "steps.next": "Next",
         "step.pre": "Is the cluster ready?",
-        "step.pre.text": "Before anything is installed, the command looks: may we create what we need, do the "
+        "step.pre.text": "Before anything is installed, the command looks: may we create what we "
+        "need, do the "
         "clocks agree?",
         "step.install": "Install the control plane",
         "step.install.text": "`linkerd install` only prints manifests; `kubectl apply` makes them so.",
         "step.viz": "Install the dashboard's parts",
-        "step.viz.text": "Since 2.10 metrics are an extension: Prometheus, tap, the metrics API and the dashboard.",
+        "step.viz.text": "Since 2.10 metrics are an extension: Prometheus, tap, the metrics API and "
+        "the dashboard.",
         "step.check": "Did it work?",
-        "step.check.text": "The same command again, now about what runs: certificates, pods, Prometheus. It waits "
+        "step.check.text": "The same command again, now about what runs: certificates, pods, "
+        "Prometheus. It waits "
         "while pods start.",
         "step.deploy": "Deploy an application",
-        "step.deploy.text": "emojivoto: a page to vote on, a service that knows emoji, one that counts votes, and "
+        "step.deploy.text": "emojivoto: a page to vote on, a service that knows emoji, one that "
+        "counts votes, and "
         "a bot that votes once a second.",
         "step.pods": "Look at its pods",
         "step.pods.text": "Three minutes later: 1/1, one container a pod. The bot votes, and the mesh sees "
         "nothing of it.",
         "step.inject": "Put it into the mesh",
-        "step.inject.text": "One annotation a Deployment. New pods are made, and at their admission the injector "
+        "step.inject.text": "One annotation a Deployment. New pods are made, and at their admission "
+        "the injector "
         "adds the proxy.",
         "step.rollout": "Wait for the new pods",
         "step.rollout.text": "New names, 2/2: the application and its proxy.",
         "step.stat": "Now the mesh sees",
-        "step.stat.text": "Success rate, requests a second, latencies. The doughnut fails on purpose, about one "
+        "step.stat.text": "Success rate, requests a second, latencies. The doughnut fails on "
+        "purpose, about one "
         "vote in six.",
         # -- what if
         "knobs.title": "What if…",
@@ -95,7 +102,6 @@ TEXTS: Mapping[str, str] = MappingProxyType(
         "golden.meshed": "Meshed",
         "golden.success": "Success rate",
         "golden.rps": "RPS",
-        "golden.why": "Why there is a `-`",
         "golden.none": "No Deployments yet. Take the first steps.",
         "golden.as": "As this command would show it, over the last minute:",
         "golden.legend": "Success rate: :green[●] good · :orange[▲] below 95 % · :red[◆] below 90 %",
@@ -112,7 +118,8 @@ TEXTS: Mapping[str, str] = MappingProxyType(
         "why.no_pods": "It has no pods.",
         # -- topology
         "topology.title": "Who calls whom",
-        "topology.caption": "Figures: what happened in the last minute. Dots replay {begin:.0f} s to {end:.0f} s, "
+        "topology.caption": "Figures: what happened in the last minute. Dots replay {begin:.0f} s to "
+        "{end:.0f} s, "
         "ten seconds in ten; inside a request time runs {stretch:.0f} times slower.",
         "topology.every": "One request in {every} is drawn.",
         "topology.idle": "No requests in the last ten seconds.",
@@ -133,9 +140,10 @@ TEXTS: Mapping[str, str] = MappingProxyType(
         "charts.title": "Over time",
         "charts.workload": "Requests to",
         "charts.truth": "What happened",
-        "charts.truth.text": "Client truth: every request as its sender knew it, in windows of {width:.0f} s.",
+        "charts.truth.text": "Client truth: every request as its sender knew it, in windows of "
+        "{width:.0f} s.",
         "charts.seen": "What the mesh saw",
-        "charts.seen.text": "Counted by proxies, scraped by Prometheus every 10 s, over the last minute each.",
+        "charts.seen.text": "Counted by proxies, scraped every 10 s; each point is over a minute.",
         "charts.success": "Success rate (%)",
         "charts.rps": "Requests per second",
         "charts.latency": "Latency (ms)",
@@ -143,7 +151,8 @@ TEXTS: Mapping[str, str] = MappingProxyType(
         "charts.quantile": "Quantile",
         "charts.no_truth": "No requests yet.",
         "charts.no_seen": "The mesh has seen no requests to {workload}.",
-        "charts.alt": "{what} of {workload}, {view}: from {first} at {begin:.1f} min to {last} at {end:.1f} min.",
+        "charts.alt": "{what} of {workload}, {view}: from {first} at {begin:.1f} min to {last} at "
+        "{end:.1f} min.",
         "charts.table": "The figures as a table",
         "charts.end": "until (s)",
         "mark.inject": "inject",
@@ -178,7 +187,8 @@ TEXTS: Mapping[str, str] = MappingProxyType(
         "terminal.played": "{seconds:.0f} s played",
         # -- assumptions
         "about.title": "Assumptions",
-        "about.text": "Everything in the cluster is simulated, the mesh in it is real code. Latencies come from a "
+        "about.text": "Everything in the cluster is simulated, the mesh in it is real code. "
+        "Latencies come from a "
         "preset; compare only figures of the same study.",
         "about.preset": "Latency preset",
         "about.figure": "Figure",

@@ -28,7 +28,8 @@ TEXTS: Mapping[str, str] = MappingProxyType(
         "session.reset": "最初に戻る",
         "session.reset.help": "何も入っていない新しいクラスタから始めます。",
         "session.share": "共有",
-        "session.share.text": "このリンクにはセッションのすべて（シナリオ、シード、入力した行）が入っています。"
+        "session.share.text": "このリンクにはセッションのすべて（シナリオ、シード、"
+        "入力した行）が入っています。"
         "開いた人は、同じ状態の同じクラスタを得ます。",
         "session.share.long": "セッションが長すぎてリンクに入りません。行をダウンロードしてください。",
         "session.download": "行をダウンロード",
@@ -48,26 +49,34 @@ TEXTS: Mapping[str, str] = MappingProxyType(
         "ご報告いただけると助かります。",
         # -- steps
         "steps.title": "チュートリアル",
-        "steps.intro": "ボタンはそれぞれのコマンドを入力します。√ は、その手順が済んだとクラスタから分かることを表します。",
+        "steps.intro": "ボタンはそれぞれのコマンドを入力します。√ は、"
+        "その手順が済んだとクラスタから分かることを表します。",
         "steps.next": "次",
         "step.pre": "クラスタの準備はよいか",
         "step.pre.text": "入れる前に調べます。必要なものを作る権限はあるか、時計は合っているか。",
         "step.install": "コントロールプレーンを入れる",
-        "step.install.text": "`linkerd install` はマニフェストを表示するだけです。実際に作るのは `kubectl apply` です。",
+        "step.install.text": "`linkerd install` はマニフェストを表示するだけです。"
+        "実際に作るのは `kubectl apply` です。",
         "step.viz": "ダッシュボードの部品を入れる",
-        "step.viz.text": "2.10 から計測は拡張になりました。Prometheus、tap、metrics API、ダッシュボードです。",
+        "step.viz.text": "2.10 から計測は拡張になりました。Prometheus、tap、metrics "
+        "API、ダッシュボードです。",
         "step.check": "うまくいったか",
-        "step.check.text": "同じコマンドで、今度は動いているものを調べます。証明書、Pod、Prometheus。Pod が起動する間は待ちます。",
+        "step.check.text": "同じコマンドで、今度は動いているものを調べます。証明書、"
+        "Pod、Prometheus。Pod が起動する間は待ちます。",
         "step.deploy": "アプリケーションを動かす",
-        "step.deploy.text": "emojivoto: 投票ページ、絵文字を知るサービス、票を数えるサービス、毎秒投票するボット。",
+        "step.deploy.text": "emojivoto: 投票ページ、絵文字を知るサービス、票を数えるサービス、"
+        "毎秒投票するボット。",
         "step.pods": "Pod を見る",
-        "step.pods.text": "三分後、1/1、つまり Pod ごとにコンテナは一つ。ボットは投票していますが、メッシュには何も見えません。",
+        "step.pods.text": "三分後、1/1、つまり Pod ごとにコンテナは一つ。ボットは投票していますが、"
+        "メッシュには何も見えません。",
         "step.inject": "メッシュに入れる",
-        "step.inject.text": "Deployment ごとに注釈を一つ。Pod は作り直され、受け入れの際にインジェクタがプロキシを加えます。",
+        "step.inject.text": "Deployment ごとに注釈を一つ。Pod は作り直され、"
+        "受け入れの際にインジェクタがプロキシを加えます。",
         "step.rollout": "新しい Pod を待つ",
         "step.rollout.text": "名前が変わり、2/2 になります。アプリケーションとプロキシです。",
         "step.stat": "メッシュに見えた",
-        "step.stat.text": "成功率、毎秒の要求数、レイテンシ。ドーナツはわざと失敗します。六票に一票ほどです。",
+        "step.stat.text": "成功率、毎秒の要求数、レイテンシ。ドーナツはわざと失敗します。"
+        "六票に一票ほどです。",
         # -- what if
         "knobs.title": "もしも…",
         "knobs.wait": "先にアプリケーションを動かしてください。",
@@ -89,11 +98,11 @@ TEXTS: Mapping[str, str] = MappingProxyType(
         "golden.meshed": "Meshed",
         "golden.success": "成功率",
         "golden.rps": "RPS",
-        "golden.why": "`-` の理由",
         "golden.none": "Deployment はまだありません。最初の手順から始めてください。",
         "golden.as": "最近一分間について、このコマンドが表示するとおり:",
         "golden.legend": "成功率: :green[●] 良い · :orange[▲] 95 % 未満 · :red[◆] 90 % 未満",
-        "golden.caption": "このページは同じ標本に同じ問い合わせをしますが、シミュレートしたネットワークは通りません。"
+        "golden.caption": "このページは同じ標本に同じ問い合わせをしますが、"
+        "シミュレートしたネットワークは通りません。"
         "コマンドを入力すると数ミリ秒（シミュレーション）かかりますが、ここを見るのにはかかりません。",
         "why.not_installed": "このクラスタにはまだメッシュがありません。",
         "why.no_viz": "viz 拡張がないので、誰も計測していません。",
@@ -106,7 +115,8 @@ TEXTS: Mapping[str, str] = MappingProxyType(
         "why.no_pods": "Pod がありません。",
         # -- topology
         "topology.title": "誰が誰を呼ぶか",
-        "topology.caption": "数値は最近一分間に起きたことです。点は {begin:.0f} 秒から {end:.0f} 秒までを、十秒を十秒で再生します。"
+        "topology.caption": "数値は最近一分間に起きたことです。点は {begin:.0f} 秒から "
+        "{end:.0f} 秒までを、十秒を十秒で再生します。"
         "一つの要求の中では時間が {stretch:.0f} 倍ゆっくり流れます。",
         "topology.every": "{every} 件に 1 件の要求を描いています。",
         "topology.idle": "最近十秒間に要求はありません。",
@@ -127,9 +137,9 @@ TEXTS: Mapping[str, str] = MappingProxyType(
         "charts.title": "時間の流れ",
         "charts.workload": "要求の宛先",
         "charts.truth": "実際に起きたこと",
-        "charts.truth.text": "クライアントの真実: 送り手から見たすべての要求を、{width:.0f} 秒ごとに。",
+        "charts.truth.text": "送り手から見たすべての要求。{width:.0f} 秒ごと。",
         "charts.seen": "メッシュに見えたこと",
-        "charts.seen.text": "プロキシが数え、Prometheus が 10 秒ごとに集めたもの。各点はその前の一分間です。",
+        "charts.seen.text": "プロキシが数え、10 秒ごとに集めたもの。各点は一分間。",
         "charts.success": "成功率（%）",
         "charts.rps": "毎秒の要求数",
         "charts.latency": "レイテンシ（ms）",
@@ -137,7 +147,8 @@ TEXTS: Mapping[str, str] = MappingProxyType(
         "charts.quantile": "分位",
         "charts.no_truth": "要求はまだありません。",
         "charts.no_seen": "{workload} への要求は、メッシュには一つも見えていません。",
-        "charts.alt": "{workload} の{what}、{view}: {begin:.1f} 分の {first} から {end:.1f} 分の {last} まで。",
+        "charts.alt": "{workload} の{what}、{view}: {begin:.1f} 分の {first} から "
+        "{end:.1f} 分の {last} まで。",
         "charts.table": "数値の表",
         "charts.end": "終わり（秒）",
         "mark.inject": "注入",
@@ -163,7 +174,8 @@ TEXTS: Mapping[str, str] = MappingProxyType(
         "events.message": "内容",
         "events.none": "イベントはありません。",
         "terminal.title": "端末",
-        "terminal.text": "チュートリアルの行をそのまま入力できます: kubectl、linkerd、curl、fault、sleep、パイプ。",
+        "terminal.text": "チュートリアルの行をそのまま入力できます: kubectl、linkerd、"
+        "curl、fault、sleep、パイプ。",
         "terminal.label": "コマンド",
         "terminal.placeholder": "kubectl get pods -n emojivoto",
         "terminal.run": "実行",
@@ -172,7 +184,8 @@ TEXTS: Mapping[str, str] = MappingProxyType(
         "terminal.played": "{seconds:.0f} 秒再生しました",
         # -- assumptions
         "about.title": "前提",
-        "about.text": "クラスタはすべてシミュレーションで、その中のメッシュは本物のコードです。レイテンシはプリセットによります。"
+        "about.text": "クラスタはすべてシミュレーションで、その中のメッシュは本物のコードです。"
+        "レイテンシはプリセットによります。"
         "比べてよいのは同じ調査の数値どうしだけです。",
         "about.preset": "レイテンシのプリセット",
         "about.figure": "項目",
