@@ -72,7 +72,9 @@ def _files(path: str, console: Console) -> list[str]:
     try:
         names = console.listdir(path)
     except OSError:
-        return [path]
+        names = []
+    if not names:
+        return [path]  # a file; or nothing at all, and reading it says so
     found = []
     for name in sorted(names):
         found += _files(f"{path}/{name}", console)

@@ -151,7 +151,7 @@ def test_edge_categories_in_order_and_all_well() -> None:
     ]
     checks = [check for category in result["categories"] for check in category["checks"]]
     assert {check["result"] for check in checks} == {"success"}
-    assert len(checks) == 59
+    assert len(checks) == 57
 
 
 def test_edge_leaves_viz_out_when_it_is_not_installed() -> None:

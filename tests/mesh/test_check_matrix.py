@@ -223,12 +223,16 @@ def uninjected(bench: Bench) -> None:
     pod["spec"]["initContainers"] = []
 
 
-def closed_admin(bench: Bench) -> None:
-    metadata = {"name": "admin", "namespace": "app"}
-    spec = {"port": "linkerd-admin", "podSelector": {}}
-    bench.kube.put(
-        {"apiVersion": "policy.linkerd.io/v1beta3", "kind": "Server", "metadata": metadata, "spec": spec}
-    )
+DEFAULT_POLICY = "LINKERD2_PROXY_INBOUND_DEFAULT_POLICY"
+
+
+def denying(bench: Bench) -> None:
+    """The proxies let nobody in by default."""
+    for pod in bench.kube.pods_of("web", "app"):
+        for container in (*pod["spec"]["containers"], *pod["spec"].get("initContainers", ())):
+            if container["name"] == "linkerd-proxy":
+                kept = [one for one in container.get("env", ()) if one["name"] != DEFAULT_POLICY]
+                container["env"] = [*kept, {"name": DEFAULT_POLICY, "value": "deny"}]
 
 
 def docker(bench: Bench) -> None:
@@ -456,7 +460,7 @@ MATRIX: tuple[tuple[tuple[str, ...], str, Break, str, str], ...] = (
         "‼",
     ),
     (E, ALL, silent("metrics-api", 8085), "viz extension self-check", "×"),
-    (E, ALL, prometheus_down, "[prometheus] control plane can talk to Prometheus", "×"),
+    (E, ALL, prometheus_down, "viz extension self-check", "×"),
     (BOTH, PROXY, drop("namespaces", "app"), "data plane namespace exists", "×"),
     (BOTH, PROXY, anchors(root()), "data plane proxies certificate match CA", "‼"),
     (BOTH, PROXY, unready("web", "app"), "data plane proxies are ready", "×"),
@@ -486,7 +490,7 @@ MATRIX: tuple[tuple[tuple[str, ...], str, Break, str, str], ...] = (
         "opaque ports are properly annotated",
         "‼",
     ),
-    (E, PROXY, closed_admin, "prometheus is authorized to scrape data plane pods", "‼"),
+    (E, PROXY, denying, "prometheus is authorized to scrape data plane pods", "‼"),
 )
 ROWS = [
     pytest.param(name, line, cause, text, icon, id=f"{name}-{text}-{number}")
@@ -560,6 +564,22 @@ def test_grafana_down_is_no_fault_of_the_control_plane() -> None:
     assert "√ control plane pods are ready\n" in done.stdout
     assert "× grafana pod is running\n" in done.stdout
     assert done.status == 1
+
+
+def test_a_policy_lets_prometheus_scrape() -> None:
+    bench = Bench("edge").install()
+    bench.meshed_app()
+    denying(bench)
+    line = "prometheus is authorized to scrape data plane pods\n"
+    told = bench.run("check --proxy --wait 0s").stdout
+    names = [pod["metadata"]["name"] for pod in bench.kube.pods_of("web", "app")]
+    assert names
+    assert f"‼ {line}" in told
+    assert all(f"* app/{name}\n" in told for name in names)
+    metadata = {"name": "prometheus-scrape", "namespace": "app"}
+    policy = {"apiVersion": "policy.linkerd.io/v1alpha1", "kind": "AuthorizationPolicy", "metadata": metadata}
+    bench.kube.put({**policy, "spec": {"requiredAuthenticationRefs": []}})
+    assert f"√ {line}" in bench.run("check --proxy --wait 0s").stdout
 
 
 def test_control_plane_proxies() -> None:

@@ -86,7 +86,7 @@ def run(
 
     def listdir(path: str) -> list[str]:
         below = {f.removeprefix(path + "/").split("/")[0] for f in known if f.startswith(path + "/")}
-        if not below:
+        if path in known:
             raise NotADirectoryError(path)
         return sorted(below, reverse=True)
 

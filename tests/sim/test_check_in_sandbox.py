@@ -139,7 +139,7 @@ CAUSES = {
         ("kubectl scale -n linkerd-viz deploy/prometheus --replicas 0",),
         (
             "‼ prometheus is installed and configured correctly",
-            "× [prometheus] control plane can talk to Prometheus",
+            "× viz extension self-check",
         ),
         command="linkerd viz check --wait 10s",
     ),

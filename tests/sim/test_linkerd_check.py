@@ -50,7 +50,7 @@ def test_the_extension_of_edge_is_well() -> None:
     assert sandbox.sh("linkerd viz install | kubectl apply -f -").status == 0
     done = sandbox.sh("linkerd check")
     assert done.status == 0, done.stdout
-    assert "√ [prometheus] control plane can talk to Prometheus\n" in done.stdout
+    assert "√ viz extension self-check\n" in done.stdout
     assert "‼" not in done.stdout
 
 

@@ -208,8 +208,6 @@ VIZ = (
         "viz extension proxies and cli versions match",
         "prometheus is installed and configured correctly",
         "viz extension self-check",
-        "[kubernetes] control plane can talk to Kubernetes",
-        "[prometheus] control plane can talk to Prometheus",
     ),
 )
 Page = Sequence[tuple[str, tuple[str, ...]]]

@@ -23,6 +23,8 @@ EXTENSION = "linkerd.io/extension"
 RBAC = "rbac.authorization.k8s.io"
 METRICS_API = "metrics-api"
 PROMETHEUS_PORT = 9090
+SCRAPE_POLICY = "prometheus-scrape"  # the AuthorizationPolicy that `linkerd viz allow-scrapes` makes
+DEFAULT_POLICY = "LINKERD2_PROXY_INBOUND_DEFAULT_POLICY"
 
 
 def _extensions(context: CheckContext) -> None:
@@ -192,8 +194,12 @@ def _api_pod(context: CheckContext, namespace: str) -> str:
     raise CheckError(f'No running pods for "{METRICS_API}"')
 
 
-def _self_check(context: CheckContext, namespace: str) -> list[Finding]:
-    return self_check(context, namespace, _api_pod(context, namespace))
+def _self_check(context: CheckContext, namespace: str) -> None:
+    """What the API found wrong, in one line; stable-2.8.1 had a line for each finding."""
+    found = self_check(context, namespace, _api_pod(context, namespace))
+    problems = [finding.error for finding in found if finding.error]
+    if problems:
+        raise CheckError("\n".join(problems))
 
 
 def _data_plane_namespace(context: CheckContext, namespace: str) -> None:
@@ -201,19 +207,24 @@ def _data_plane_namespace(context: CheckContext, namespace: str) -> None:
 
 
 def _scrapable(context: CheckContext, namespace: str) -> None:
-    """No policy of a workload's namespace shuts Prometheus out of the proxies' metrics."""
+    """No proxy denies by default what no policy of its namespace lets Prometheus do.
+
+    *Source:* linkerd2 viz/pkg/healthcheck, checkPromAuthorized, which looks at what proxies run with,
+    not at annotations.
+    """
+    place = context.data_plane_namespace
+    names = [place] if place else [one["metadata"]["name"] for one in context.list("namespaces")]
     denied = []
-    for server in context.list("servers.policy.linkerd.io", context.data_plane_namespace or None):
-        spec = server.get("spec") or {}
-        if spec.get("port") == "linkerd-admin" and spec.get("accessPolicy", "deny") == "deny":
-            policies = context.list(
-                "authorizationpolicies.policy.linkerd.io", server["metadata"]["namespace"]
-            )
-            targets = [(policy["spec"].get("targetRef") or {}).get("name") for policy in policies]
-            if server["metadata"]["name"] not in targets:
-                denied.append(f"{server['metadata']['namespace']}/{server['metadata']['name']}")
+    for name in names:
+        policies = context.list("authorizationpolicies.policy.linkerd.io", name)
+        if any(policy["metadata"]["name"] == SCRAPE_POLICY for policy in policies):
+            continue
+        for pod in context.list("pods", name):
+            env = (proxy_of(pod) or {}).get("env") or ()
+            if any(one["name"] == DEFAULT_POLICY and one.get("value") == "deny" for one in env):
+                denied.append(pod["metadata"]["name"] if place else f"{name}/{pod['metadata']['name']}")
     if denied:
-        raise listing("prometheus may not be authorized to scrape the pods of these Servers:", denied)
+        raise listing("prometheus may not be authorized to scrape the following pods:", denied)
 
 
 def _metrics(context: CheckContext, namespace: str) -> None:
