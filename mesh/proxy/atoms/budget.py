@@ -18,6 +18,9 @@ def _float32(value: float) -> float:
     return rounded
 
 
+ISIZE_MAX = 2.0**63 - 1
+
+
 class RetryBudget:
     """Integers in ten slots that age out: requests deposit, retries withdraw.
 
@@ -38,7 +41,8 @@ class RetryBudget:
         if ratio == 0.0:
             self.deposit_amount, self.withdrawal = 0, 1
         elif ratio <= 1.0:
-            self.deposit_amount, self.withdrawal = 1, int(_float32(1.0 / ratio))
+            # Rust's cast of a quotient beyond the integers gives the largest one.
+            self.deposit_amount, self.withdrawal = 1, int(min(_float32(1.0 / ratio), ISIZE_MAX))
         else:
             self.deposit_amount, self.withdrawal = SCALE, int(_float32(SCALE / ratio))
         self.reserve = minimum * int(ttl) * self.withdrawal
