@@ -45,7 +45,8 @@ def test_the_autoscaler_follows_the_same_account(box: Sandbox) -> None:
 
 def test_a_cpu_limit_slows_and_a_full_node_is_shared_by_requests(box: Sandbox) -> None:
     source = box.world.source("shop/deploy/buyers")
-    limit = '{"spec":{"template":{"spec":{"containers":[{"name":"front","resources":{"limits":{"cpu":"300m"}}}]}}}}'
+    container = '{"name":"front","resources":{"limits":{"cpu":"300m"}}}'
+    limit = f'{{"spec":{{"template":{{"spec":{{"containers":[{container}]}}}}}}}}'
     assert box.sh(f"kubectl -n shop patch deploy front -p '{limit}'").status == 0
     box.advance(60.0)
     first, sent = len(box.tables.requests), source.n
