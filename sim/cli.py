@@ -16,15 +16,25 @@ if TYPE_CHECKING:
 
 __all__ = ["app", "main"]
 
+
+def _overview(context: typer.Context) -> None:
+    """A command that only groups others shows them."""
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
 app = typer.Typer(
     name="meshdojo",
     help="A service mesh that runs for real, inside a simulated Kubernetes cluster.",
-    no_args_is_help=True,
+    callback=_overview,
+    invoke_without_command=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-lessons = typer.Typer(help="Play the lessons that come with the scenarios.", no_args_is_help=True)
+lessons = typer.Typer(
+    help="Play the lessons that come with the scenarios.", callback=_overview, invoke_without_command=True
+)
 app.add_typer(lessons, name="lesson")
 
 Edition = Annotated[str | None, typer.Option(help="stable-2.8.1 (the tutorial's) or edge (today's).")]
@@ -63,12 +73,12 @@ def _complaint(problem: Exception) -> str:
     from sim.scenario.document import Problems
     from sim.scenario.paths import PathError
 
-    if isinstance(
-        problem, Complaint | UnknownScenario | Unfinished | FailedLine | Problems | PathError | OSError
-    ):
+    if isinstance(problem, Complaint | UnknownScenario | Unfinished | FailedLine | Problems | PathError):
         return str(problem)
+    if isinstance(problem, OSError):
+        return f"{problem.filename}: {problem.strerror}" if problem.filename else str(problem)
     if type(problem).__module__.startswith(("click", "typer")) and hasattr(problem, "format_message"):
-        return f"{problem.format_message()}; see meshdojo --help"
+        return f"{problem.format_message().rstrip('.')}; see meshdojo --help"
     return ""
 
 
@@ -93,7 +103,7 @@ def sh(
     mount: Annotated[Path | None, typer.Option(help="Folder whose files the sandbox may read.")] = None,
     out: Out = None,
 ) -> None:
-    """Run shell lines in a fresh sandbox and print the transcript; on a terminal, a prompt.
+    """Run shell lines in a fresh sandbox. Prints the transcript; on a terminal, gives a prompt.
 
     Time passes only when a command lets it: `sleep 60` is a simulated minute.
     """
@@ -167,7 +177,7 @@ def run(
     out: Out = None,
     quiet: Quiet = False,
 ) -> None:
-    """Run a scenario to its horizon and print a summary; --out writes tables and figures."""
+    """Run a scenario and print a summary. With --out it also writes tables and figures."""
     from sim.lab import catalog
     from sim.lab.run import run as run_scenario
 
@@ -241,7 +251,7 @@ def play(
     seed: Seed = None,
     out: Annotated[Path, typer.Option(help="Folder for the figure.")] = Path("out"),
 ) -> None:
-    """Play a lesson in the terminal, with short narration, and draw what happened."""
+    """Play a lesson in the terminal. Short narration, and at the end a figure of what happened."""
     from sim.lab import catalog, recap
     from sim.lab.player import play as play_lesson
     from sim.scenario.lesson import LANGUAGES

@@ -104,8 +104,10 @@ class Parser:
     def _statement(self) -> Statement:
         first = self.token
         chain = self._chain()
-        text = self.source[first.start : self.tokens[self.index - 1].end]
         background = self._is("&")
+        # An & belongs to the statement that people see in a transcript; a ; only separates two.
+        last = self.index if background else self.index - 1
+        text = self.source[first.start : self.tokens[last].end]
         if self._is("&", ";"):
             self.index += 1
         elif self.token.kind not in ("newline", "end"):

@@ -166,8 +166,8 @@ def test_misuse_is_one_line_and_a_status(host: BareHost, text: str) -> None:
 def test_jobs_end_by_themselves_or_are_killed(host: BareHost) -> None:
     host.sh("sleep 10 & sleep 100 &")
     assert host.engine.now == 0.0
-    assert host.out("jobs") == "[1]  Running    sleep 10\n[2]  Running    sleep 100\n"
-    assert host.out("sleep 20; jobs") == "[2]  Running    sleep 100\n"
+    assert host.out("jobs") == "[1]  Running    sleep 10 &\n[2]  Running    sleep 100 &\n"
+    assert host.out("sleep 20; jobs") == "[2]  Running    sleep 100 &\n"
     assert host.out("kill %2; jobs") == ""
     host.sh("sleep 30 &")
     host.out("wait")

@@ -81,7 +81,7 @@ def test_assignments_stand_before_the_command() -> None:
 
 def test_pipes_chains_and_background() -> None:
     statements = parse("a | b && c || d; e & f")
-    assert [s.text for s in statements] == ["a | b && c || d", "e", "f"]
+    assert [s.text for s in statements] == ["a | b && c || d", "e &", "f"]
     assert [operator for operator, _ in statements[0].chain.links] == ["", "&&", "||"]
     assert [len(pipeline.commands) for _, pipeline in statements[0].chain.links] == [2, 1, 1]
     assert [s.background for s in statements] == [False, True, False]

@@ -1,5 +1,6 @@
 """What every controller is: watches that put keys into a queue, and a process that reconciles them."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -24,7 +25,7 @@ LATENCY = 0.02
 RETRY, RETRY_MAX = 0.005, 1000.0
 
 
-class Controller:
+class Controller(ABC):
     """A queue of keys without duplicates and the process that empties it.
 
     A key is reconciled in a process of its own, so that one whose writes wait for a webhook holds nobody up;
@@ -51,17 +52,17 @@ class Controller:
         self.engine.process(self._run())
         self.subscribe()
 
+    @abstractmethod
     def subscribe(self) -> None:
         """Open the watches."""
-        raise NotImplementedError
 
+    @abstractmethod
     def reconcile(self, key: Key) -> Steps | None:
         """Bring what ``key`` names nearer to what is wanted: a plain call, or a generator if it must wait.
 
         Raises:
             ApiError: it did not work; the key is tried again later.
         """
-        raise NotImplementedError
 
     # -- the queue ---------------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@
 """
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -49,7 +50,7 @@ class Snapshot:
         return "".join(lines)
 
 
-class Component:
+class Component(ABC):
     """A controller: starts, waits for what it watches, is ready, serves.
 
     Attributes:
@@ -79,9 +80,9 @@ class Component:
             self.info(f"starting admin server on :{port}")
         self.begin()
 
+    @abstractmethod
     def begin(self) -> None:
         """What the component does besides its admin port; sets :attr:`ready` when it can work."""
-        raise NotImplementedError
 
     def terminate(self) -> None:
         """SIGTERM: these programs stop at once."""
@@ -203,7 +204,7 @@ class Component:
         self.ready = True
         self.synced()
 
-    def synced(self) -> None:
+    def synced(self) -> None:  # noqa: B027 - few components do anything then
         """Everything watched has been listed."""
 
     def record(self, resource: str, namespace: str, name: str, type_: str, reason: str, message: str) -> None:

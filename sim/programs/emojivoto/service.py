@@ -1,5 +1,6 @@
 """What emoji and voting have in common: a gRPC port, a metrics port, and counting what they answered."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 
 from mesh.messages import Peer, Request, Response
@@ -19,7 +20,7 @@ def unimplemented(request: Request) -> Response:
     return Response(200, grpc_status=12, grpc_message=f"unknown method {method} for service {service}")
 
 
-class GrpcService:
+class GrpcService(ABC):
     """A Go gRPC server: a goroutine a request, no limits, SIGTERM not handled.
 
     *Source:* emojivoto-emoji-svc/cmd/server.go: only SIGINT and SIGQUIT are trapped, and the image's shell
@@ -49,15 +50,15 @@ class GrpcService:
             serve(self.container, int(env["PROM_PORT"]), self.metrics)
             self.container.log(f"Starting prom metrics on PROM_PORT=[{env['PROM_PORT']}]")
 
-    def terminate(self) -> None:
+    def terminate(self) -> None:  # noqa: B027 - that is what it does
         """SIGTERM is not handled."""
 
-    def stopped(self) -> None:
+    def stopped(self) -> None:  # noqa: B027
         """Nothing outlives the container."""
 
+    @abstractmethod
     def handle(self, request: Request, peer: Peer) -> Handled:
         """Answer one call."""
-        raise NotImplementedError
 
     def count(self, method: str, code: str) -> None:
         """Count an answered call for ``grpc_server_handled_total``."""
