@@ -167,7 +167,7 @@ def steps(text: Text, session: Session, view: View) -> None:
     if typed:
         last = next((one for one in view.steps if one.script == typed[-1].line), None)
         st.caption(text("steps.ran"))
-        st.code(typed[-1].line[:2000], language="bash", wrap_lines=True)
+        st.code("\n".join(one.line[:2000] for one in typed[-3:]), language="bash", wrap_lines=True)
         if last is not None:
             st.write(text(f"step.{last.id}.text"))
     if upcoming is not None:

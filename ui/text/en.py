@@ -94,7 +94,7 @@ TEXTS: Mapping[str, str] = MappingProxyType(
         "knobs.delay.to": "Slow down",
         "knobs.bots": "Load: voting bots",
         "knobs.bots.help": "Each waits for its answers, then a second, then votes again.",
-        "steps.ran": "The last line typed",
+        "steps.ran": "The last lines typed",
         # -- golden table
         "golden.title": "Golden metrics",
         "golden.namespace": "Namespace",
