@@ -19,10 +19,6 @@ Obj = dict[str, Any]
 # two readings of the kubelet's summary.
 WINDOW = 30.0
 
-# Working sets by image, in MiB. *Differs:* a constant, not an account; programs here hold no memory.
-# Source for the proxy: Linkerd 2.10 benchmark, May 2021: 17.8 MB the largest; others are round figures.
-MEGABYTES = {"proxy": 12, "controller": 30, "prometheus": 90, "grafana": 40, "web": 25}
-ANY_IMAGE = 8
 NODE_OVERHEAD = (0.05, 600)  # cores and MiB that kubelet, runtime and system take: round figures
 
 
@@ -53,9 +49,9 @@ class MetricsServer:
         rows = []
         for container in [*spec["containers"], *sidecars]:
             share = kubelet.node.cpu.find(meta["namespace"], meta["name"], container["name"])
-            if share is not None:
-                image = container["image"].rpartition("/")[2].partition(":")[0]
-                rows.append((container["name"], share.usage(WINDOW), MEGABYTES.get(image, ANY_IMAGE)))
+            image = kubelet.store.images.find(container["image"])
+            if share is not None and image is not None:
+                rows.append((container["name"], share.usage(WINDOW), image.memory))
         return rows
 
     def pods(self) -> list[Obj]:

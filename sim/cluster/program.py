@@ -19,6 +19,8 @@ __all__ = ["Container", "HttpCaller", "HttpReply", "Image", "Images", "PodRuntim
 
 Obj = dict[str, Any]
 
+ANY_MEMORY = 8  # MiB of a small Go service: our own round figure
+
 
 @dataclass(frozen=True, slots=True)
 class HttpReply:
@@ -135,11 +137,17 @@ Factory = Callable[[Container], Program]
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """An image the simulated registries hold."""
+    """An image the simulated registries hold.
+
+    Attributes:
+        megabytes: what a pull transfers.
+        memory: working set of a container of it, MiB. *Differs:* a constant; programs here hold no memory.
+    """
 
     name: str
     factory: Factory
     megabytes: float = 30.0
+    memory: int = ANY_MEMORY
 
 
 class Images:
@@ -148,9 +156,9 @@ class Images:
     def __init__(self) -> None:
         self._images: dict[str, Image] = {}
 
-    def add(self, name: str, factory: Factory, *, megabytes: float = 30.0) -> None:
+    def add(self, name: str, factory: Factory, *, megabytes: float = 30.0, memory: int = ANY_MEMORY) -> None:
         """Publish ``name``, the last component of the image's path."""
-        self._images[name] = Image(name, factory, megabytes)
+        self._images[name] = Image(name, factory, megabytes, memory)
 
     def find(self, reference: str) -> Image | None:
         """The image of ``ghcr.io/buoyantio/emojivoto-web:v11``, whatever its registry and tag; or None."""

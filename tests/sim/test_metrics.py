@@ -55,3 +55,12 @@ def test_a_cpu_limit_slows_and_a_full_node_is_shared_by_requests(box: Sandbox) -
     # 0.3 cores serve 15 requests a second of the 20 that arrive: the rest queue for ever.
     assert source.n - sent == pytest.approx(2400, rel=0.1)
     assert served == pytest.approx(1800, rel=0.1)
+
+
+def test_memory_is_the_images(box: Sandbox) -> None:
+    """What an image takes is said where it is published; the cluster knows no image by name."""
+    box.cluster.images.add("front", lambda _: pytest.fail("it runs already"), memory=123)
+    rows = [line.split() for line in box.sh("kubectl top po -n shop").stdout.splitlines()[1:]]
+    shown = {name.partition("-")[0]: memory for name, _, memory in rows}
+    assert shown["front"] == "123Mi"
+    assert shown["buyers"] == "8Mi"
