@@ -13,38 +13,16 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from socketserver import ThreadingMixIn
 from typing import Any
 
 import pytest
 
 from mesh.yaml import dump
-from tests.real.kube_server import Handler, KubeServer
+from tests.real.kube_server import KubeServer
 from tests.sim.kubectl_harness import MANIFEST, KubectlBench
 from tests.sim.test_kubectl_apply import random_deployment
 
 REAL = shutil.which("kubectl", path=str(Path(sys.executable).parent))
-
-
-class LockedHandler(Handler):
-    """kubectl keeps several connections open; the store has one thread at a time."""
-
-    def route(self, parts: list[str], query: dict[str, str], body: Any) -> tuple[int, Any]:
-        server = self.server
-        assert isinstance(server, ThreadedServer)
-        with server.lock:
-            return super().route(parts, query, body)
-
-
-class ThreadedServer(ThreadingMixIn, KubeServer):
-    """A thread a connection."""
-
-    daemon_threads = True
-
-    def __init__(self, bench: KubectlBench) -> None:
-        super().__init__(bench.api, bench.engine)
-        self.lock = threading.Lock()
-        self.RequestHandlerClass = LockedHandler
 
 
 class Twins:
@@ -52,13 +30,14 @@ class Twins:
 
     def __init__(self, home: Path) -> None:
         self.ours, self.theirs, self.home = KubectlBench(), KubectlBench(), home
-        self.server = ThreadedServer(self.theirs)
+        self.server = KubeServer(self.theirs.api, self.theirs.engine)
         self.thread = threading.Thread(
             target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
         )
         self.thread.start()
 
     def close(self) -> None:
+        self.server.closing.set()
         self.server.shutdown()
         self.thread.join()
         self.server.server_close()
