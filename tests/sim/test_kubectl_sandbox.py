@@ -325,3 +325,26 @@ def test_same_lines_same_transcript() -> None:
         return [box.sh(line).stdout for line in lines]
 
     assert transcript() == transcript()
+
+
+@pytest.mark.parametrize(
+    ("edition", "runtime", "kernel"),
+    [("stable-2.8.1", "docker://19.3.1", "4.19.112+"), ("edge", "containerd://1.7.24", "6.6.72+")],
+)
+def test_nodes_run_the_software_of_their_time(edition: str, runtime: str, kernel: str) -> None:
+    box = Sandbox(edition=edition)
+    rows = out(box, "kubectl get nodes -o wide").splitlines()[1:]
+    assert [row.split()[-2:] for row in rows] == [[kernel, runtime]] * 3
+    out(box, EMOJIVOTO)
+    out(box, "sleep 60")
+    ids = out(box, "kubectl get po -n emojivoto -o jsonpath='{.items[*].status..containerID}'").split()
+    assert len(ids) == 4
+    assert {one.partition(":")[0] for one in ids} == {runtime.partition(":")[0]}
+
+
+def test_an_unchanged_node_status_is_posted_every_five_minutes() -> None:
+    box = Sandbox(edition="edge")
+    out(box, "sleep 400")
+    lines = out(box, "kubectl describe node node-1").splitlines()
+    ready = re.split(r"\s{2,}", next(line for line in lines if re.match(r"\s+Ready\s", line)).strip())
+    assert ready[2:4] == ["Tue, 01 Sep 2026 09:05:00 +0000", "Tue, 01 Sep 2026 09:00:00 +0000"]

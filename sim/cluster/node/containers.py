@@ -11,6 +11,7 @@ from sim.cluster.node.hooks import run_hook
 from sim.cluster.node.probes import Prober
 from sim.cluster.node.pulls import RELIST, Backoff, obtain
 from sim.cluster.node.quantity import quantity, requests_of
+from sim.cluster.node.registration import runtime
 from sim.cluster.program import Container, Image, Program
 
 if TYPE_CHECKING:
@@ -222,9 +223,8 @@ class ContainerRunner:
             requests_of(self.spec).get("cpu", 0.0),
             quantity(((self.spec.get("resources") or {}).get("limits") or {}).get("cpu", float("inf"))),
         )
-        self.container_id = (
-            "containerd://" + sha256(f"{worker.uid}/{self.name}/{self.restarts}".encode()).hexdigest()
-        )
+        digest = sha256(f"{worker.uid}/{self.name}/{self.restarts}".encode()).hexdigest()
+        self.container_id = f"{runtime(worker.api.minor)}://{digest}"
         return Container(
             engine=self.engine,
             api=worker.api,

@@ -2,10 +2,12 @@
 
 from typing import TYPE_CHECKING, Any
 
+from sim.cluster.api.resources import cluster_minor
+
 if TYPE_CHECKING:
     from sim.cluster.node.node import Node
 
-__all__ = ["lease_object", "node_object", "node_status"]
+__all__ = ["lease_object", "node_object", "node_status", "runtime"]
 
 Obj = dict[str, Any]
 
@@ -15,6 +17,19 @@ PRESSURES = (
     ("DiskPressure", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
     ("PIDPressure", "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
 )
+
+# What nodes run, by the first minor version with it: runtime, its version, kernel. Source: `kubectl get nodes
+# -o wide` of GKE's v1.15.12-gke.2 and v1.32.4-gke.1106000; since 1.19 its nodes come with containerd.
+SOFTWARE = ((19, "containerd", "1.7.24", "6.6.72+"), (0, "docker", "19.3.1", "4.19.112+"))
+
+
+def runtime(minor: int) -> str:
+    """The container runtime of a cluster's nodes, with which the ids of its containers begin."""
+    return _software(minor)[0]
+
+
+def _software(minor: int) -> tuple[str, str, str]:
+    return next((name, version, kernel) for since, name, version, kernel in SOFTWARE if minor >= since)
 
 
 def node_object(node: "Node", timestamp: str, version: str) -> Obj:
@@ -54,6 +69,7 @@ def node_status(node: "Node", old: Obj, timestamp: str, version: str, ready: tup
                 "lastTransitionTime": before["lastTransitionTime"] if before and same else timestamp,
             }
         )
+    name, release, kernel = _software(cluster_minor(version))
     return {
         "addresses": [
             {"type": "InternalIP", "address": node.ip},
@@ -65,8 +81,8 @@ def node_status(node: "Node", old: Obj, timestamp: str, version: str, ready: tup
         "daemonEndpoints": {"kubeletEndpoint": {"Port": 10250}},
         "nodeInfo": {
             "architecture": "amd64",
-            "containerRuntimeVersion": "containerd://1.7.0",
-            "kernelVersion": "6.1.0",
+            "containerRuntimeVersion": f"{name}://{release}",
+            "kernelVersion": kernel,
             "kubeProxyVersion": version,
             "kubeletVersion": version,
             "operatingSystem": "linux",

@@ -69,14 +69,14 @@ def _lease_lines(call: Call, name: str) -> list[str]:
 def _condition_lines(conditions: list[Obj]) -> list[str]:
     if not conditions:
         return []
-    head = ("Type", "Status", "LastTransitionTime", "Reason", "Message")
+    head = ("Type", "Status", "LastHeartbeatTime", "LastTransitionTime", "Reason", "Message")
     lines = ["Conditions:", "  " + "\t".join(head), "  " + "\t".join("-" * len(name) for name in head)]
     for one in conditions:
-        since = one.get("lastTransitionTime")
+        times = (one.get("lastHeartbeatTime"), one.get("lastTransitionTime"))
         cells = (
             one["type"],
             one["status"],
-            long_date(since) if since else "<unknown>",
+            *(long_date(when) if when else "<unknown>" for when in times),
             one.get("reason", ""),
             one.get("message", ""),
         )
