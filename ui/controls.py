@@ -57,7 +57,7 @@ def _share(text: Text, session: Session) -> None:
     start, link = session.origin, session.link()
     if link or not session.log:
         st.write(text("session.share.text"))
-        base = (st.context.url or "").partition("?")[0]
+        base = (st.context.url or "").partition("?")[0].rstrip("/") + "/"
         query = [f"scenario={start.scenario}", f"seed={start.seed}"] + ([f"s={link}"] if link else [])
         st.code(f"{base}?{'&'.join([*query, f'lang={text.language}'])}", language=None, wrap_lines=True)
     else:

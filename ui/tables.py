@@ -40,10 +40,9 @@ def golden(text: Text, view: View) -> None:
     st.markdown(_golden(text, view))
     if missing := _missing(text, view):
         st.markdown(missing)
-    st.caption(f"{text('golden.legend')} — {text('golden.as')}")
+    st.caption(f"{text('golden.legend')} — {text('golden.as')}", help=text("golden.caption"))
     viz = "viz " if view.edition == "edge" else ""
     st.code(f"linkerd {viz}stat -n {view.choice[0]} deploy{' --unmeshed' if viz else ''}", language="bash")
-    st.caption(text("golden.caption"))
 
 
 def _choose() -> None:

@@ -117,10 +117,15 @@ function drawNode(g, node, place, radius, colours, size) {
   shape.draw(g, place.x, place.y, radius * 0.42);
   g.fillStyle = shape.colour;
   g.fill();
-  g.fillStyle = colours.text;
   g.textAlign = "center";
   g.textBaseline = "top";
   g.font = `600 ${size + 2}px ${colours.font}`;
+  const wide = Math.max(g.measureText(node.name).width, node.figures.length * size * 0.5);
+  g.fillStyle = colours.back;
+  g.globalAlpha = 0.8;
+  g.fillRect(place.x - wide / 2 - 3, place.y + radius + 4, wide + 6, 2 * size + 10);
+  g.globalAlpha = 1;
+  g.fillStyle = colours.text;
   g.fillText(node.name, place.x, place.y + radius + 6);
   g.font = `${size}px ${colours.font}`;
   g.fillText(node.figures, place.x, place.y + radius + size + 11);
