@@ -198,44 +198,25 @@ def knobs(text: Text, session: Session, view: View) -> None:
         disabled=not (state.deployed and installed),
         help=text("knobs.mesh.help") if installed else text("knobs.mesh.wait"),
     )
-    st.slider(
-        text("knobs.doughnut"),
-        0,
-        100,
-        step=5,
-        key="knob.doughnut",
-        on_change=partial(_doughnut, session),
-        disabled=not state.deployed,
-        help=text("knobs.doughnut.help"),
-    )
-    st.slider(
-        text("knobs.delay"),
-        0,
-        DELAY_MAX,
-        step=DELAY_STEP,
-        key="knob.delay",
-        on_change=partial(_delay, session, view),
-        disabled=not state.deployed,
-        help=text("knobs.delay.help"),
-    )
+    off = not state.deployed
+    _slider(text, "doughnut", 100, 5, partial(_doughnut, session), off)
+    _slider(text, "delay", DELAY_MAX, DELAY_STEP, partial(_delay, session, view), off)
     st.segmented_control(
         text("knobs.delay.to"),
         ["voting", "emoji", "web"],
         default="voting",
         required=True,
         key="knob.target",
-        disabled=not state.deployed,
+        disabled=off,
         label_visibility="collapsed",
     )
-    st.slider(
-        text("knobs.bots"),
-        0,
-        BOTS_MAX,
-        key="knob.bots",
-        on_change=partial(_bots, session),
-        disabled=not state.deployed,
-        help=text("knobs.bots.help"),
-    )
+    _slider(text, "bots", BOTS_MAX, 1, partial(_bots, session), off)
+
+
+def _slider(text: Text, name: str, most: int, step: int, do: "partial[None]", off: bool) -> None:
+    """A slider from 0, whose place in the session's state was set before."""
+    label, about = text(f"knobs.{name}"), text(f"knobs.{name}.help")
+    st.slider(label, 0, most, step=step, key=f"knob.{name}", on_change=do, disabled=off, help=about)
 
 
 def _mesh(session: Session) -> None:
