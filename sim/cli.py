@@ -295,6 +295,7 @@ def web(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port.")] = 8501,
 ) -> None:
     """Open the sandbox in the browser."""
+    import os
     from importlib.util import find_spec
     from runpy import run_module
 
@@ -306,6 +307,7 @@ def web(
     sys.argv = ["streamlit", "run", spec.origin, "--server.address", host, "--server.port", str(port)]
     sys.argv += ["--server.headless", "true", "--browser.gatherUsageStats", "false"]
     print(f"The sandbox is at http://{host}:{port} (Ctrl-C ends it)", file=sys.stderr)
+    os.chdir(Path(spec.origin).parent)  # where .streamlit/config.toml is looked for
     run_module("streamlit", run_name="__main__")
 
 
