@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 from random import Random
-from time import process_time  # noqa: TID251 - measures the machine, not the simulation
+from time import process_time
 
 import pytest
 

@@ -2,7 +2,7 @@
 
 import math
 import tracemalloc
-from time import perf_counter  # noqa: TID251  a speed is measured
+from time import perf_counter
 
 import pytest
 

@@ -24,7 +24,8 @@ __all__ = ["DeploymentController"]
 
 Obj = dict[str, Any]
 
-FROM_SINCE = 26  # minor version from which the event also tells the former size
+# Minor versions from which the event also tells the former size: after the new one, then before it.
+FROM_SINCE, FROM_FIRST_SINCE = 26, 31
 
 
 class DeploymentController(Controller):
@@ -241,9 +242,11 @@ class DeploymentController(Controller):
             self._scaled_event(deployment, "up" if replicas > before else "down", rs, before, replicas)
 
     def _scaled_event(self, deployment: Obj, way: str, rs: Obj, before: int, replicas: int) -> None:
-        text = f"Scaled {way} replica set {rs['metadata']['name']} to {replicas}"
-        if before and self.api.minor >= FROM_SINCE:
-            text += f" from {before}"
+        text = f"Scaled {way} replica set {rs['metadata']['name']}"
+        if self.api.minor >= FROM_FIRST_SINCE:
+            text += f" from {before} to {replicas}"
+        else:
+            text += f" to {replicas}" + (f" from {before}" if before and self.api.minor >= FROM_SINCE else "")
         self.api.event(deployment, "Normal", "ScalingReplicaSet", text, component=self.NAME)
 
     # -- reporting ---------------------------------------------------------------------------------------
