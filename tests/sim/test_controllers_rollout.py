@@ -126,8 +126,26 @@ def test_conditions_and_counts_of_a_finished_rollout(lab: Lab) -> None:
     name = sets(lab)["1"]["metadata"]["name"]
     assert progressing["message"] == f'ReplicaSet "{name}" has successfully progressed.'
     assert found["status"]["observedGeneration"] == found["metadata"]["generation"] == 1
-    assert lab.messages("ScalingReplicaSet") == [f"Scaled up replica set {name} to 2"]
+    assert lab.messages("ScalingReplicaSet") == [f"Scaled up replica set {name} from 0 to 2"]
     assert name == f"web-{sets(lab)['1']['spec']['selector']['matchLabels']['pod-template-hash']}"
+
+
+@pytest.mark.parametrize(
+    ("version", "up", "down"),
+    [
+        ("v1.15.12-gke.20", "up replica set {} to 2", "down replica set {} to 1"),
+        ("v1.28.3", "up replica set {} to 2", "down replica set {} to 1 from 2"),
+        ("v1.32.4", "up replica set {} from 0 to 2", "down replica set {} from 2 to 1"),
+    ],
+)
+def test_scaling_is_told_in_the_words_of_the_version(version: str, up: str, down: str) -> None:
+    lab = Lab(version=version)
+    lab.create(deployment("web", 2))
+    lab.run(10)
+    lab.patch("deployments.apps", "web", {"spec": {"replicas": 1}})
+    lab.run(10)
+    name = sets(lab)["1"]["metadata"]["name"]
+    assert lab.messages("ScalingReplicaSet") == [f"Scaled {way.format(name)}" for way in (up, down)]
 
 
 def test_undo_reuses_the_replica_set_and_renumbers_it(lab: Lab) -> None:
