@@ -47,6 +47,38 @@ def test_an_image_is_pulled_once_a_node(lab: Lab) -> None:
     assert 'Container image "sleeper:v1" already present on machine' in lab.messages("Pulled")
 
 
+@pytest.mark.parametrize(
+    ("version", "figures", "created"),
+    [
+        ("v1.15.12-gke.20", "", "Created container main"),
+        ("v1.24.7", " in 900ms", "Created container main"),
+        ("v1.28.3", " in 900ms (900ms including waiting)", "Created container main"),
+        (
+            "v1.32.4",
+            " in 900ms (900ms including waiting). Image size: 30000000 bytes.",
+            "Created container: main",
+        ),
+    ],
+)
+def test_the_kubelet_speaks_as_its_version_does(version: str, figures: str, created: str) -> None:
+    lab = service_account_ready(Lab(1, version=version))
+    lab.create(pod())
+    lab.run(10)
+    assert lab.messages("Pulled") == [f'Successfully pulled image "sleeper:v1"{figures}']
+    assert lab.messages("Created") == [created]
+
+
+def test_a_pull_that_waited_for_another_says_how_long(lab: Lab) -> None:
+    lab.create(pod("a"))
+    lab.create(pod("b", container("polite:v1")))
+    lab.run(10)
+    told = [text.partition(" in ")[2].partition(" including")[0] for text in lab.messages("Pulled")]
+    first, second = (text.split(" (") for text in told)
+    assert first == ["900ms", "900ms"]
+    assert second[0] == "900ms"
+    assert 1.7 < float(second[1].removesuffix("s")) <= 1.8
+
+
 def test_unknown_image_backs_off_while_the_rest_of_the_pod_runs(lab: Lab) -> None:
     lab.create(pod("p", container("nowhere:v1", "bad"), container("sleeper:v1", "good")))
     seen: list[tuple[float, str]] = []

@@ -31,6 +31,7 @@ START = 0.1
 # between 10 and 15 s in reality).
 RESYNC = 10.0
 
+COLON_SINCE = 32  # minor version from which the event says "Created container: NAME"
 SIGKILL_CODE = 137
 SIGTERM_CODE = 143
 OOM_KILLED = "OOMKilled"
@@ -162,7 +163,8 @@ class ContainerRunner:
         """Create and start the container, its probes and its postStart hook."""
         worker = self.worker
         yield self.engine.timeout(CREATE)
-        self.event("Normal", "Created", f"Created container {self.name}")
+        colon = ":" if self.worker.api.minor >= COLON_SINCE else ""
+        self.event("Normal", "Created", f"Created container{colon} {self.name}")
         yield self.engine.timeout(START)
         self._exited = self.engine.event()
         self.passed = self.engine.event()

@@ -20,6 +20,8 @@ MEGABYTES_PER_SECOND = 50.0
 MANIFEST = 0.3
 # How often a kubelet looks for containers that ended. Source: kubelet, generic PLEG relist period 1 s.
 RELIST = 1.0
+# Minor versions from which the event of a pull tells its time, the time with waiting, and the size.
+TIME_SINCE, WAITING_SINCE, SIZE_SINCE = 20, 27, 30
 
 
 def image_id(reference: str) -> str:
@@ -81,21 +83,22 @@ class ImageStore:
         """Whether it need not be pulled."""
         return reference in self.present and self.images.find(reference) is not None
 
-    def pull(self, reference: str) -> Generator[simpy.Event, Any, tuple[Image | None, float]]:
-        """Pull it: returns the image, None when no registry holds it, and the seconds it took with waiting.
+    def pull(self, reference: str) -> Generator[simpy.Event, Any, tuple[Image | None, float, float]]:
+        """Pull it: the image, None when no registry holds it, and the seconds without and with waiting.
 
         A pull of layers that are already there (policy Always) costs the manifest only.
         """
         began = self.engine.now
         with self._turn.request() as turn:
             yield turn
+            turned = self.engine.now
             image = self.images.find(reference)
             missing = image is not None and reference not in self.present
             size = image.megabytes if image is not None and missing else 0.0
             yield self.engine.timeout(MANIFEST + size / MEGABYTES_PER_SECOND)
             if image is not None:
                 self.present.add(reference)
-        return image, self.engine.now - began
+        return image, self.engine.now - turned, self.engine.now - began
 
 
 def obtain(runner: "ContainerRunner") -> Generator[simpy.Event, Any, Image]:
@@ -112,14 +115,32 @@ def obtain(runner: "ContainerRunner") -> Generator[simpy.Event, Any, Image]:
             found = None
         else:
             runner.event("Normal", "Pulling", f'Pulling image "{reference}"')
-            found, seconds = yield from store.pull(reference)
+            found, pulling, waiting = yield from store.pull(reference)
             if found is not None:
-                text = f'Successfully pulled image "{reference}" in {seconds:.3f}s'
+                text = f'Successfully pulled image "{reference}"'
+                text += _figures(found, pulling, waiting, runner.worker.api.minor)
                 runner.event("Normal", "Pulled", text)
         if found is not None:
             runner.image_id = image_id(reference)
             return found
         yield from _absent(runner, reference, policy, backoff.failed(runner.engine.now))
+
+
+def _figures(image: Image, pulling: float, waiting: float, minor: int) -> str:
+    """What the event of a pull tells besides the name. *Source:* kubelet, images/image_manager.go."""
+    if minor < WAITING_SINCE:
+        return f" in {_go_duration(waiting)}" if minor >= TIME_SINCE else ""
+    text = f" in {_go_duration(pulling)} ({_go_duration(waiting)} including waiting)"
+    return f"{text}. Image size: {image.megabytes * 1e6:.0f} bytes." if minor >= SIZE_SINCE else text
+
+
+def _go_duration(seconds: float) -> str:
+    """As Go prints a short duration cut to milliseconds: 300ms, 1.2s, 1m2.5s."""
+    milliseconds = round(seconds * 1000)
+    if milliseconds < 1000:
+        return f"{milliseconds}ms"
+    minutes, rest = divmod(milliseconds, 60_000)
+    return (f"{minutes}m" if minutes else "") + f"{rest / 1000:g}s"
 
 
 def _absent(
