@@ -2,7 +2,6 @@
 
 import math
 import tracemalloc
-from time import perf_counter
 
 import pytest
 
@@ -124,17 +123,3 @@ def test_memory_is_flat_and_old_targets_are_forgotten() -> None:
     assert 600.0 <= kept[-1][0] - kept[0][0] <= 660.0
     run = hits.window(19_690.0, 19_990.0)
     assert (run.count, run.last - run.first) == (31, 30.0)
-
-
-def test_a_scrape_of_300_series_is_quick() -> None:
-    store = SampleStore()
-    series = [("m", (("le", str(i)),)) for i in range(300)]
-    values = [0.0] * 300
-    best = math.inf
-    for t in range(200):
-        for i in range(t % 3, 300, 3):  # a third of them change
-            values[i] += 1
-        begin = perf_counter()
-        store.ingest(WEB, 10.0 * t, series, values)
-        best = min(best, perf_counter() - begin)
-    assert best < 150e-6
