@@ -49,6 +49,7 @@ test-slow: $(TEST_STAMP) ## The checks that take longer
 bench: $(TEST_STAMP) ## Speed, as ratios to bare simpy
 	$(BIN)/python benchmarks/throughput.py
 	$(BIN)/python benchmarks/replay.py
+	$(BIN)/python benchmarks/flows.py
 
 lock: ## Pin what pyproject.toml asks for
 	$(PYTHON) -m venv .lock-venv && .lock-venv/bin/pip install --quiet pip-tools
