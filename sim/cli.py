@@ -214,7 +214,7 @@ def _changed(scenario: "Scenario", changes: list[str], seed: int | None) -> "Sce
 
 def _table(summary: Any) -> str:
     """The summary with columns that line up."""
-    shown = summary.drop(columns=["run", "window_s"])
+    shown = summary.drop(columns=["run", "window_start_s"])
     if shown.empty:
         return "No requests after the warm-up."
     formats: dict[str, Callable[[float], str]] = {

@@ -7,11 +7,11 @@ passes down. A driver resumes the flow with the reply, answers every :class:`Sen
 """
 
 from collections.abc import Callable, Generator
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from mesh.messages import Request, Response
 
-__all__ = ["Effect", "Flow", "Send", "Signal", "Sleep", "Wait"]
+__all__ = ["Driver", "Effect", "Flow", "Send", "Signal", "Sleep", "Wait"]
 
 INFINITY = float("inf")
 
@@ -67,3 +67,11 @@ class Wait:
 
 Effect: TypeAlias = Send | Sleep | Wait
 Flow: TypeAlias = Generator[Effect, Any, Response]
+
+
+class Driver(Protocol):
+    """What runs flows: in simulated time, on sockets, or by hand in tests."""
+
+    def run(self, flow: Flow, done: Callable[[Response], object]) -> None:
+        """Run ``flow`` to its end, now or later, and call ``done`` once with its result."""
+        ...

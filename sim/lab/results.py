@@ -118,7 +118,7 @@ def summary(
     """
     import pandas as pd
 
-    columns = ["run", "src", "dst", "route", "window_s"]
+    columns = ["run", "src", "dst", "route", "window_start_s"]
     figures = ["rps", "success_rate", "p50_ms", "p95_ms", "p99_ms", "retries", "timeouts"]
     kept = frame[frame["start_s"] >= start_s]
     if end_s is not None:
@@ -128,7 +128,7 @@ def summary(
     end = float(kept["start_s"].max()) if end_s is None else end_s
     begin = start_s + ((kept["start_s"] - start_s) // window_s) * window_s
     rows = []
-    for key, group in kept.assign(window_s=begin).groupby(columns, sort=True):
+    for key, group in kept.assign(window_start_s=begin).groupby(columns, sort=True):
         length = min(window_s, end - key[-1]) or window_s
         quantiles = np.percentile(group["latency_ms"], [50, 95, 99])
         rows.append(

@@ -57,7 +57,7 @@ def test_empty_tables_have_the_same_columns() -> None:
 def test_a_summary_counts_rates_and_retries(tables: Tables) -> None:
     rows = results.summary(results.requests(tables), 10.0, 10.0, 30.0)
     bot = rows[rows["src"] == "deploy/bot"]
-    assert bot["window_s"].tolist() == [10.0, 20.0]
+    assert bot["window_start_s"].tolist() == [10.0, 20.0]
     assert bot["rps"].tolist() == [0.1, 0.1]
     assert bot["success_rate"].tolist() == [0.0, 1.0]
     assert rows[rows["src"] == "deploy/web"]["retries"].tolist() == [2]

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 from mesh.messages import Peer, Response
 from mesh.proxy.destination import Destination
+from mesh.proxy.effects import Driver
 from mesh.proxy.transport import Connection
 from sim.cluster.net import Conn, Exchange, Refusal
 from sim.programs.http import REGISTRY_TYPE, Stream
-from sim.programs.linkerd.driver import FlowRun
-from sim.programs.linkerd.transport import ProxyTransport, errno_of
+from sim.programs.linkerd.transport import errno_of
 
 if TYPE_CHECKING:
     from sim.programs.linkerd.proxy import LinkerdProxy
@@ -24,9 +24,9 @@ class Refused(Exception):
 class Listener:
     """What both listeners share: replies that may carry streams, and byte counts."""
 
-    def __init__(self, program: "LinkerdProxy", transport: ProxyTransport) -> None:
+    def __init__(self, program: "LinkerdProxy", driver: Driver) -> None:
         self.program = program
-        self.transport = transport
+        self.driver = driver
         self.proxy = program.proxy
         self.taps = program.proxy.taps  # usually empty; one list for the life of the proxy
 
@@ -88,7 +88,7 @@ class Outbound(Listener):
             self.announce(exchange)
         flow = self.proxy.outbound(request, conn.original)
         conn.state.hold(self.proxy.destinations.get((request.authority, conn.original)))
-        FlowRun(self.transport, flow, partial(self.reply, exchange)).resume()
+        self.driver.run(flow, partial(self.reply, exchange))
 
 
 class Inbound(Listener):
@@ -114,7 +114,7 @@ class Inbound(Listener):
         if self.taps:
             self.announce(exchange)
         flow = self.proxy.inbound(request, accepted.peer, accepted.port)
-        FlowRun(self.transport, flow, partial(self.reply, exchange)).resume()
+        self.driver.run(flow, partial(self.reply, exchange))
 
 
 class AdminPort:

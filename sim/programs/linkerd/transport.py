@@ -7,7 +7,7 @@ from typing import Any
 from mesh.control.verification import verify
 from mesh.messages import Address, Certificate, Response, fail
 from mesh.proxy.destination import Destination
-from mesh.proxy.effects import Send
+from mesh.proxy.effects import Flow, Send
 from mesh.proxy.endpoint import Endpoint, Local
 from mesh.proxy.proxy import Proxy
 from mesh.proxy.transport import Connection
@@ -191,6 +191,10 @@ class ProxyTransport:
         return self._latency[self._getrandbits(self._bits)]
 
     # -- sending ---------------------------------------------------------------------------------------
+
+    def run(self, flow: Flow, done: Callable[[Response], object]) -> None:
+        """Run a flow; see :class:`mesh.proxy.effects.Driver`."""
+        FlowRun(self, flow, done).resume()
 
     def send(self, effect: Send, run: FlowRun) -> None:
         """Send to an endpoint, or to the application."""
