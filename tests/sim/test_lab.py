@@ -136,7 +136,7 @@ def test_mistakes_are_one_line_and_status_1(words: tuple[str, ...], stdin: str, 
 
 
 def test_run_prints_a_summary_or_json() -> None:
-    done = command("run", "1", "-o", "json", "--set", "timeline=[]", "--set", "horizon=200s")
+    done = command("run", "1", "-o", "json", "--set", "timeline=[]", "--set", "warmup=0s")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == []
 
