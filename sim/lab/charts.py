@@ -62,9 +62,25 @@ def golden_signals(
         axes.grid(alpha=0.25)
         axes.spines[["top", "right"]].set_visible(False)
         _mark(axes, marks, axes is above)
-    figure.suptitle(title)
-    figure.supxlabel(caption, x=0.995, ha="right", fontsize=7, color=GREY)
+    fonts = _fonts()
+    figure.suptitle(title, fontfamily=fonts)
+    figure.supxlabel(caption, x=0.995, ha="right", fontsize=7, color=GREY, fontfamily=fonts)
     return figure
+
+
+def _fonts() -> list[str]:
+    """Families in which every glyph of our texts is found: matplotlib's own, then a Japanese one."""
+    from importlib.util import find_spec
+
+    from matplotlib.font_manager import FontProperties, fontManager
+
+    families = ["DejaVu Sans"]
+    spec = find_spec("matplotlib_fontja")
+    for folder in (spec.submodule_search_locations or []) if spec is not None else []:
+        for file in sorted(Path(folder).rglob("*.ttf")):
+            fontManager.addfont(file)
+            families.append(FontProperties(fname=file).get_name())
+    return families
 
 
 def _windows(frame: "pd.DataFrame", window_s: float) -> tuple[Any, Any, list[Any]]:

@@ -42,7 +42,8 @@ def test_the_lesson_has_both_languages_and_known_checks(name: str) -> None:
 @ids
 def test_the_lesson_can_be_played_and_drawn(name: str, tmp_path: Path) -> None:
     printed: list[str] = []
-    played = play(FOLDERS[name], lambda channel, text: printed.append(text))
+    language = "ja" if name.startswith("02") else "en"  # a glyph that is missing would warn
+    played = play(FOLDERS[name], lambda channel, text: printed.append(text), language=language)
     recap.show(played, lambda channel, text: printed.append(text))
     text = "".join(printed)
     assert text.count("(before)") == 1
