@@ -19,7 +19,7 @@ def response_time(servers: int, rate: float, service: float) -> float:
     return service + erlang_c(servers, rate * service) / (servers / service - rate)
 
 
-def agree(run: Callable[[int], float], theory: float, *, half_width: float = 0.02) -> None:
+def assert_agreement(run: Callable[[int], float], theory: float, *, half_width: float = 0.02) -> None:
     """Assert that theory lies within 3.5 standard errors of 20 replications with seeds 1…20.
 
     The interval itself must be narrow, or agreement would mean nothing.

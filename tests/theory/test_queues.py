@@ -8,7 +8,7 @@ from sim.programs.declared import DeclaredService
 from sim.programs.load import LoadGenerator
 from sim.scenario.app import App
 from tests.sim.harness import Bench
-from tests.theory.statistics import agree, response_time
+from tests.theory.statistics import assert_agreement, response_time
 
 WARM_UP = 0.1  # share of the jobs that is not looked at
 
@@ -34,11 +34,13 @@ def queue(seed: int, *, workers: int, rho: float, sharing: bool = False, jobs: i
 
 @pytest.mark.parametrize(("workers", "rho"), [(1, 0.5), (2, 0.7), (4, 0.7)])
 def test_fifo_is_m_m_c(workers: int, rho: float) -> None:
-    agree(lambda seed: queue(seed, workers=workers, rho=rho), response_time(workers, rho * workers, 1.0))
+    assert_agreement(
+        lambda seed: queue(seed, workers=workers, rho=rho), response_time(workers, rho * workers, 1.0)
+    )
 
 
 def test_processor_sharing_is_insensitive_and_equals_m_m_1() -> None:
-    agree(lambda seed: queue(seed, workers=1, rho=0.5, sharing=True, jobs=12_000), 2.0)
+    assert_agreement(lambda seed: queue(seed, workers=1, rho=0.5, sharing=True, jobs=12_000), 2.0)
 
 
 CHAIN = App.model_validate(
@@ -75,4 +77,4 @@ def chain(seed: int, seconds: float = 20.0) -> float:
 def test_a_chain_is_a_jackson_network() -> None:
     # Work occupies a worker, waiting for others does not: three independent queues (Jackson 1957).
     theory = response_time(4, 400, 0.005) + 2 * response_time(2, 400, 0.0025)
-    agree(chain, theory)
+    assert_agreement(chain, theory)

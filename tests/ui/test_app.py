@@ -1,6 +1,7 @@
 """The page, run by Streamlit's own tester."""
 
 import re
+import json
 from collections.abc import Callable
 
 import pytest
@@ -360,5 +361,11 @@ def test_redraw_computes_nothing(walked: Open, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_larger_for_a_projector(walked: Open) -> None:
-    at = walked("pods", present="1")
-    healthy(at)
+    usual, larger = walked("pods"), walked("pods", present="1")
+    healthy(larger)
+
+    def heights(at: AppTest) -> list[int]:
+        return [json.loads(chart.proto.spec)["height"] for chart in at.get("vega_lite_chart")]
+
+    assert heights(usual)
+    assert all(big > small for big, small in zip(heights(larger), heights(usual), strict=True))
