@@ -1,7 +1,7 @@
 """The page, run by Streamlit's own tester."""
 
-import re
 import json
+import re
 from collections.abc import Callable
 
 import pytest
