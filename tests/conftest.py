@@ -3,6 +3,14 @@
 import os
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A busy machine is no defect, so examples have no deadline. On CI the examples are the same every time; a
+# developer's runs look for new ones.
+SLOW = [HealthCheck.too_slow]
+settings.register_profile("explore", deadline=None, suppress_health_check=SLOW)
+settings.register_profile("ci", deadline=None, suppress_health_check=SLOW, derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") == "true" else "explore")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
