@@ -216,9 +216,6 @@ EDGE = Edition(
     skip_outbound_ports=("4567", "4568"),
     native_sidecar=True,
     viz_prefix=True,
-    destination_address="linkerd-dst-headless.{ns}.svc.{domain}.:8086",
-    identity_address="linkerd-identity-headless.{ns}.svc.{domain}.:8080",
-    policy_address="linkerd-policy.{ns}.svc.{domain}.:8090",
     cluster_networks=NETWORKS,
     workloads=(
         Workload("linkerd-identity", "identity", "linkerd-identity", (IDENTITY,)),

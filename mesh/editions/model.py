@@ -95,8 +95,6 @@ class Edition:
         skip_inbound_ports, skip_outbound_ports: ports that bypass the proxy by default.
         native_sidecar: the proxy is a restartable init container.
         viz_prefix: metrics commands are ``linkerd viz …``; else they are at the top level.
-        destination_address, identity_address, policy_address: what a proxy dials, with port; ``{ns}`` and
-            ``{domain}`` to be filled in.
         workloads: Deployments of the control plane, then of the metrics extension.
         crds: custom resource types; ``separate_crds``: they are installed by ``install --crds``.
         checks: names of check categories by mode: ``default``, ``pre``, ``proxy``, ``crds``.
@@ -122,9 +120,6 @@ class Edition:
     skip_outbound_ports: tuple[str, ...]
     native_sidecar: bool
     viz_prefix: bool
-    destination_address: str
-    identity_address: str
-    policy_address: str
     cluster_networks: tuple[str, ...]
     workloads: tuple[Workload, ...]
     crds: tuple[Crd, ...]

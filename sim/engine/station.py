@@ -67,11 +67,6 @@ class Station:
         self._touched = engine.now  # processor sharing: when `left` was last brought up to date
 
     @property
-    def queue_length(self) -> int:
-        """Jobs present, waiting or in service."""
-        return len(self.jobs)
-
-    @property
     def active(self) -> int:
         """Workers busy now."""
         return int(min(len(self.jobs), self.workers))

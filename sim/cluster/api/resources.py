@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from sim.cluster.api.errors import NoMatch, UnknownResource, did_you_mean
@@ -304,10 +304,6 @@ class Registry:
         if elsewhere:
             return f" (this cluster serves {kind} as {' and '.join(elsewhere)})"
         return did_you_mean(kind, (known for version, known in self._kinds if version == api_version))
-
-    def in_version(self, resource: Resource, version: str) -> Resource:
-        """The same resource preferring ``version``, one of those it serves."""
-        return replace(resource, version=version)
 
 
 def _resource(row: Row, versions: tuple[str, ...]) -> Resource:

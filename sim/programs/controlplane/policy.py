@@ -1,7 +1,7 @@
-"""policy-controller: watches policy resources and validates them at admission.
+"""policy-controller: watches what policy is made of and answers its webhook.
 
-*Differs:* its gRPC interface to proxies answers Unimplemented: proxies go by the default policy they were
-injected with.
+*Differs:* its webhook refuses nothing beyond what the CRDs' schemas refused, and its gRPC interface to
+proxies answers Unimplemented: they go by the default policy they were injected with.
 """
 
 from typing import Any

@@ -22,7 +22,7 @@ from sim.programs.task import Call, Pause, Steps, Task, run
 __all__ = ["Prometheus", "ScrapeTarget"]
 
 Obj = dict[str, Any]
-DEFAULT_INTERVAL = 60.0  # Source: Prometheus' documentation, global.scrape_interval
+DEFAULT_INTERVAL = "1m"  # Source: Prometheus' documentation, global.scrape_interval
 DEFAULT_TIMEOUT = 10.0  # Source: the same, global.scrape_timeout
 DEFAULT_RETENTION = "15d"
 
@@ -260,7 +260,7 @@ def parse_config(text: str) -> list[Job]:
     if not isinstance(config, dict):
         raise ValueError("the configuration is not a mapping")
     overall = config.get("global") or {}
-    interval = seconds(str(overall.get("scrape_interval", "1m")))
+    interval = seconds(str(overall.get("scrape_interval", DEFAULT_INTERVAL)))
     timeout = seconds(str(overall.get("scrape_timeout", f"{DEFAULT_TIMEOUT:g}s")))
     return [_job(entry, interval, timeout) for entry in config.get("scrape_configs") or ()]
 

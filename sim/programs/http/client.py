@@ -24,7 +24,7 @@ INFINITY = float("inf")
 class Pending:
     """A request a client waits for."""
 
-    __slots__ = ("client", "conn", "done", "exchange", "expiry", "hop", "request", "start")
+    __slots__ = ("client", "conn", "done", "exchange", "expiry", "request", "start")
 
     def __init__(self, client: "Client", request: Request, done: Callable[[Response], object]) -> None:
         self.client = client

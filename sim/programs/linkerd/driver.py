@@ -1,7 +1,8 @@
 """The simpy driver: runs the proxy's flows on the engine's second lane.
 
-Its whole duty: resume with the reply, answer every Send with a response, honour deadlines, close what is
-abandoned, supply the clock. The same flows run unchanged under the other drivers.
+It resumes with the reply, answers every Send with a response, honours deadlines and supplies the clock.
+*Differs:* it closes no flow early: one whose client has gone runs to its end, at the latest when its
+connection is given up, and its answer is dropped.
 """
 
 from collections.abc import Callable
@@ -84,10 +85,3 @@ class FlowRun:
     def _expired(self, _: Any) -> None:
         self._waiting = None
         self.resume(False)
-
-    def abandon(self) -> None:
-        """Nobody wants the result: the flow's ``finally`` blocks run."""
-        if self._waiting is not None:
-            self._waiting.cancel()
-            self._waiting = None
-        self.flow.close()

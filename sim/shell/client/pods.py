@@ -105,12 +105,6 @@ class Pods(Access):
             raise KubeError("NotFound", f'nodes "{node}" not found', 404)
         return found
 
-    def container_names(self, namespace: str, pod: str) -> tuple[list[str], list[str]]:
-        """Names of a pod's containers and of its init containers."""
-        spec = self._pod(namespace, pod)["spec"]
-        inits = [one["name"] for one in spec.get("initContainers") or ()]
-        return [one["name"] for one in spec["containers"]], inits
-
     def container(self, namespace: str, pod: str, name: str) -> "Container":
         """A running container."""
         found = self._pod(namespace, pod)
