@@ -2,6 +2,8 @@
 
 *Source:* emojivoto-web/web/web.go. Any error of a backend is answered 500 with its text; the "404" people see
 is a heading in the page. The leaderboard asks emoji once per emoji voted for, one after another.
+
+*Differs:* the page is a shell and its script is empty: no browser reaches it yet. The JSON calls are whole.
 """
 
 import json
