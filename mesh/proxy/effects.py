@@ -7,11 +7,11 @@ passes down. A driver resumes the flow with the reply, answers every :class:`Sen
 """
 
 from collections.abc import Callable, Generator
-from typing import Any, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from mesh.messages import Request, Response
 
-__all__ = ["Driver", "Effect", "Flow", "Send", "Signal", "Sleep", "Wait"]
+__all__ = ["Driver", "Effect", "Flow", "Limits", "Send", "Signal", "Sleep", "Wait"]
 
 INFINITY = float("inf")
 
@@ -21,14 +21,34 @@ class Send:
 
     ``endpoint`` is whatever the stack was built with: a balancer's endpoint, or the local port of the
     application for inbound stacks.
+
+    ``limits`` are None for none. A driver counts them from when it sent the whole request, and answers
+    with ``headers timeout``, ``response timeout`` or ``idle timeout``.
     """
 
-    __slots__ = ("deadline", "endpoint", "request")
+    __slots__ = ("deadline", "endpoint", "limits", "request")
 
-    def __init__(self, endpoint: Any, request: Request, deadline: float = INFINITY) -> None:
+    def __init__(
+        self, endpoint: Any, request: Request, deadline: float = INFINITY, limits: "Limits | None" = None
+    ) -> None:
         self.endpoint = endpoint
         self.request = request
         self.deadline = deadline
+        self.limits = limits
+
+
+class Limits(NamedTuple):
+    """How long one attempt may take once its request is sent (seconds).
+
+    Attributes:
+        headers: until the response's headers.
+        response: until the response's end.
+        idle: without a frame, while a body is being read.
+    """
+
+    headers: float = INFINITY
+    response: float = INFINITY
+    idle: float = INFINITY
 
 
 class Sleep:
