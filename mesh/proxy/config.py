@@ -54,9 +54,8 @@ class ProxyConfig:
         default_policy: for ports that no Server selects; one of DEFAULT_POLICIES.
         cluster_networks: who the ``cluster-*`` policies let in.
         profile_suffixes: names below these may have profiles, without a dot at the end; an empty one is all.
-        probes: (port, path) of the pod's HTTP probes. Source: the policy controller's ``probe`` route.
-        policy_from_controller: policies come from the control plane, which adds the localhost
-            authorization; the proxy's built-in fallbacks do not have it.
+        opaque_ports: ranges of ports of which, until the control plane says otherwise, nothing is detected.
+        inbound_ports: ports of the application whose policy is followed from the start.
         policy_labels: inbound metrics carry ``srv_*``, ``route_*`` and ``authz_*``; when False they carry
             ``authority`` instead, as in stable-2.8.1.
         informational_headers: outbound answers made by the proxy explain themselves.
@@ -84,8 +83,8 @@ class ProxyConfig:
     default_policy: str = "all-unauthenticated"
     cluster_networks: tuple[str, ...] = ()
     profile_suffixes: tuple[str, ...] = ("svc.cluster.local",)
-    probes: tuple[tuple[int, str], ...] = ()
-    policy_from_controller: bool = True
+    opaque_ports: tuple[tuple[int, int], ...] = ()
+    inbound_ports: tuple[int, ...] = ()
     policy_labels: bool = True
     informational_headers: bool = True
     min_refresh: float = 10.0
@@ -108,7 +107,6 @@ class ProxyConfig:
         *,
         epoch: float = 0.0,
         policy_labels: bool = True,
-        probes: tuple[tuple[int, str], ...] = (),
     ) -> "ProxyConfig":
         """The configuration that the environment of a container describes.
 
@@ -136,13 +134,15 @@ class ProxyConfig:
                 name.removesuffix(".")
                 for name in read.several("DESTINATION_PROFILE_SUFFIXES") or ("svc.cluster.local.",)
             ),
-            policy_from_controller="LINKERD2_PROXY_POLICY_SVC_ADDR" in env,
+            opaque_ports=read.ranges("INBOUND_PORTS_DISABLE_PROTOCOL_DETECTION"),
+            inbound_ports=tuple(
+                port for low, high in read.ranges("INBOUND_PORTS") for port in range(low, high + 1)
+            ),
             informational_headers=not read.flag("OUTBOUND_DISABLE_INFORMATIONAL_HEADERS"),
             min_refresh=read.duration("IDENTITY_MIN_REFRESH", 10.0),
             max_refresh=read.duration("IDENTITY_MAX_REFRESH", 86_400.0),
             epoch=epoch,
             policy_labels=policy_labels,
-            probes=probes,
         )
 
 
@@ -177,6 +177,13 @@ class _Environment:
         if not text.strip().isdecimal():
             raise InvalidConfig(f"{PREFIX}{name}: {text!r} is not a number")
         return int(text)
+
+    def ranges(self, name: str) -> tuple[tuple[int, int], ...]:
+        """Ranges of ports."""
+        try:
+            return port_ranges(self.text(name))
+        except InvalidConfig as error:
+            raise InvalidConfig(f"{PREFIX}{name}: {error}") from None
 
     def port(self, name: str, default: int) -> int:
         """The port of a listen address; of the first if there are several."""

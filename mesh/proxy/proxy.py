@@ -12,14 +12,14 @@ from mesh.proxy.endpoint import Endpoint
 from mesh.proxy.identity import Identity
 from mesh.proxy.layers import Layer
 from mesh.proxy.layers.canonical import CANONICAL
-from mesh.proxy.layers.limit import LocalRateLimit
 from mesh.proxy.logical import Logical
 from mesh.proxy.metrics import Labels, Registry
-from mesh.proxy.policy import ServerPolicy, default_policy
+from mesh.proxy.policy import ServerPolicy
+from mesh.proxy.ports import Admission, Ports
 from mesh.proxy.sites.shared import Shared
 from mesh.proxy.stack import describe, inbound
 from mesh.proxy.tap import Match, TapSession
-from mesh.proxy.telemetry.labels import LOOPBACK, accepted_tls, outbound_endpoint, target
+from mesh.proxy.telemetry.labels import LOOPBACK, outbound_endpoint, target
 from mesh.proxy.transport import Connection
 
 __all__ = ["Proxy"]
@@ -42,6 +42,8 @@ class Proxy:
         follow: called once for each name that inbound requests are for and that may have a profile; the
             caller subscribes and tells it what it learns. Without it there are no inbound routes.
         unfollow: called when the name is forgotten.
+        watch: called once for each port of the application in use; the caller subscribes to its policy and
+            calls :meth:`set_policy`. Without it the configured default holds.
         full: build stacks with every layer, for tests.
 
     Attributes:
@@ -49,6 +51,7 @@ class Proxy:
         identity: its certificate.
         destinations: outbound, by authority and original address.
         clients: inbound stacks, by port, protocol, client and what their requests are for.
+        ports: inbound policy.
         logicals: what inbound requests were for so far, where that may have a profile; by name.
     """
 
@@ -62,6 +65,7 @@ class Proxy:
         *,
         follow: Callable[[Logical], object] | None = None,
         unfollow: Callable[[Logical], object] | None = None,
+        watch: Callable[[int], object] | None = None,
         full: bool = False,
     ) -> None:
         self.config = config
@@ -77,8 +81,7 @@ class Proxy:
         self.clients: dict[tuple[int, bool, str, str], Layer] = {}
         self.logicals: dict[str, Logical] = {}
         self._shared = Shared(config, clock, rng, self.registry, full=full)
-        self._policies: dict[int, ServerPolicy] = {}
-        self._limiters: dict[int, LocalRateLimit] = {}
+        self.ports = Ports(config, self.registry, watch)
         # Ports whose policy depends on addresses, so that stacks cannot be shared between them.
         self._by_address: set[int] = set()
         self._idle = config.outbound_idle
@@ -146,39 +149,22 @@ class Proxy:
 
     def policy(self, port: int) -> ServerPolicy | None:
         """The policy of a port; None in editions without policy."""
-        config = self.config
-        if not config.policy_labels:
-            return None
-        found = self._policies.get(port)
-        if found is None:
-            probes = tuple(path for probed, path in config.probes if probed == port)
-            found = default_policy(
-                config.default_policy,
-                config.cluster_networks,
-                localhost=config.policy_from_controller,
-                probes=probes,
-            )
-            self._policies[port] = found
-        return found
+        return self.ports.policy(port)
 
     def set_policy(self, port: int, policy: ServerPolicy | None) -> None:
-        """The control plane's policy of a port, from the next request on; None for the default.
-
-        Rate limits start afresh only if they changed.
-        """
-        if policy is None:
-            self._policies.pop(port, None)
-        else:
-            self._policies[port] = policy
-        rule = policy.rate_limit if policy is not None else None
-        limiter = self._limiters.get(port)
-        if limiter is not None and limiter.rule != rule:
-            del self._limiters[port]
-        if rule is not None and port not in self._limiters:
-            self._limiters[port] = LocalRateLimit(rule)
+        """The control plane's policy of a port, from the next request on; None for the default."""
+        self.ports.set(port, policy)
         for key in [key for key in self.clients if key[0] == port]:
             del self.clients[key]
         self._by_address.discard(port)
+
+    def admit_tcp(self, peer: Peer, port: int, end: Callable[[], object]) -> Admission | None:
+        """Decide on a connection that carries no HTTP; None if policy refuses it.
+
+        Args:
+            end: closes the connection, should the policy no longer let it in.
+        """
+        return self.ports.admit(peer, port, end)
 
     def _admit(self, request: Request, peer: Peer, port: int, name: str) -> Layer:
         """The stack of a kind of client, and of what its requests are for, seen for the first time."""
@@ -189,7 +175,7 @@ class Proxy:
             client = f"{client} {peer.ip}"
         if len(self.clients) >= MAX_CLIENTS:
             self._forget_clients()
-        limiter, logical = self._limiters.get(port), self._logical(name)
+        limiter, logical = self.ports.limiter(port), self._logical(name)
         stack = inbound(self._shared, port, request.grpc, peer, policy, limiter, logical)
         self.clients[port, request.grpc, client, name] = stack
         return stack
@@ -246,16 +232,7 @@ class Proxy:
 
     def accepted_labels(self, peer: Peer, port: int) -> Labels:
         """Labels of a connection that was accepted for a port of the application."""
-        labels = (*self._here(port), *accepted_tls(peer, self.config.identity))
-        policy = self.policy(port)
-        if policy is None:
-            return labels
-        meta = policy.meta
-        return (
-            *labels,
-            *(("srv_group", meta.group), ("srv_kind", meta.kind), ("srv_name", meta.name)),
-            ("srv_port", str(port)),
-        )
+        return self.ports.labels(peer, port)
 
     def dialled_labels(self, address: tuple[str, int]) -> Labels:
         """Labels of a connection that the application made to ``address``."""
@@ -288,6 +265,3 @@ class Proxy:
     def _untap(self, session: TapSession) -> None:
         if session in self.taps:
             self.taps.remove(session)
-
-    def _here(self, port: int) -> Labels:
-        return target(self.config.pod_ip or "127.0.0.1", port)

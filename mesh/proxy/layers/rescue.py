@@ -63,7 +63,7 @@ def synthesize(request: Request, error: str, context: str = "", explain: bool = 
     name, _, detail = error.partition(": ")
     made = ERRORS.get(name, UNEXPECTED)
     headers = {"content-length": "0"}
-    message = context + (detail or made.text)
+    message = context + (detail or made.text if name in ERRORS else made.text)
     if not message.isascii():
         message = UNEXPECTED.text
     if explain:

@@ -97,6 +97,7 @@ class ClientSite:
             where=self.where,
             tls=self.tls,
             server=self.server,
+            rng=self.shared.rng,
         )
 
 

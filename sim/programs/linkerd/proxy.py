@@ -47,7 +47,6 @@ class LinkerdProxy:
                 env,
                 epoch=self.engine.calendar.epoch,
                 policy_labels=PREFIX + "POLICY_SVC_ADDR" in env,
-                probes=probes(self.container.pod.spec),
             )
         except InvalidConfig as error:
             self.container.log(f"ERROR linkerd_app: Invalid configuration: {error}")
@@ -227,18 +226,3 @@ class LinkerdProxy:
         if judge(hello, hello.name, mine.anchors, now):
             raise Refused
         return hello.name, answer
-
-
-def probes(spec: dict[str, Any]) -> tuple[tuple[int, str], ...]:
-    """(port, path) of the HTTP probes of a pod's containers, which policy lets kubelets make."""
-    found: list[tuple[int, str]] = []
-    for container in [*spec.get("containers", []), *spec.get("initContainers", [])]:
-        ports = {port.get("name"): port["containerPort"] for port in container.get("ports") or []}
-        for kind in ("livenessProbe", "readinessProbe", "startupProbe"):
-            get = (container.get(kind) or {}).get("httpGet")
-            if get:
-                port = get["port"]
-                found.append(
-                    (int(ports.get(port, port) if isinstance(port, str) else port), get.get("path", "/"))
-                )
-    return tuple(dict.fromkeys(found))

@@ -130,6 +130,7 @@ class Site:
         resolved, released: destinations in order.
         profiled: what discovery says of the names of inbound requests; nothing by default.
         followed, unfollowed: such names in order.
+        watched: ports whose policy was asked for.
     """
 
     def __init__(
@@ -145,6 +146,7 @@ class Site:
         self.profiled: Profile | None = None
         self.followed: list[Logical] = []
         self.unfollowed: list[Logical] = []
+        self.watched: list[int] = []
         self.discovery: Callable[[Destination], object] = lambda destination: None
         self.proxy = Proxy(
             config or ProxyConfig(),
@@ -154,6 +156,7 @@ class Site:
             self.released.append,
             follow=self._follow,
             unfollow=self.unfollowed.append,
+            watch=self.watched.append,
             full=full,
         )
 

@@ -10,7 +10,7 @@ P = "LINKERD2_PROXY_"
 
 def test_an_empty_environment_gives_linkerds_defaults() -> None:
     built_in = ProxyConfig.from_env({})
-    assert built_in == ProxyConfig(policy_from_controller=False)
+    assert built_in == ProxyConfig()
     assert (built_in.outbound_failfast, built_in.inbound_failfast, built_in.outbound_idle) == (3.0, 1.0, 5.0)
     assert (built_in.outbound_connect_timeout, built_in.inbound_connect_timeout) == (1.0, 0.3)
 
@@ -30,13 +30,15 @@ def test_the_environment_of_an_injected_container() -> None:
             P + "INBOUND_IPS": "10.0.0.7,fd00::7",
             P + "IDENTITY_LOCAL_NAME": "web.emojivoto.serviceaccount.identity.linkerd.cluster.local",
             P + "OUTBOUND_HTTP_QUEUE_CAPACITY": "50",
+            P + "INBOUND_PORTS": "8080,9090",
+            P + "INBOUND_PORTS_DISABLE_PROTOCOL_DETECTION": "25,4000-4002",
             "PATH": "/bin",
         },
         epoch=5.0,
         policy_labels=False,
-        probes=((8080, "/healthz"),),
     )
-    assert config.policy_from_controller
+    assert config.inbound_ports == (8080, 9090)
+    assert config.opaque_ports == ((25, 25), (4000, 4002))
     assert config.default_policy == "cluster-authenticated"
     assert config.cluster_networks == ("10.0.0.0/8", "fd00::/8")
     assert (config.inbound_connect_timeout, config.outbound_connect_timeout) == (0.1, 1.0)
@@ -44,7 +46,7 @@ def test_the_environment_of_an_injected_container() -> None:
     assert (config.inbound_port, config.outbound_port, config.admin_port) == (5143, 5140, 5191)
     assert config.pod_ip == "10.0.0.7"
     assert config.identity_name.startswith("web.emojivoto.")
-    assert (config.epoch, config.policy_labels, config.probes) == (5.0, False, ((8080, "/healthz"),))
+    assert (config.epoch, config.policy_labels) == (5.0, False)
 
 
 @pytest.mark.parametrize(
@@ -54,6 +56,7 @@ def test_the_environment_of_an_injected_container() -> None:
         ("ADMIN_LISTEN_ADDR", "0.0.0.0", "is not an address with a port"),
         ("ADMIN_LISTEN_ADDR", "0.0.0.0:70000", "is not an address with a port"),
         ("OUTBOUND_HTTP_QUEUE_CAPACITY", "many", "is not a number"),
+        ("INBOUND_PORTS", "80,http", "'http' is not a port"),
         ("INBOUND_DEFAULT_POLICY", "all-unauthenticate", "expected one of all-unauthenticated"),
         ("INBOUND_DEFAULT_POLICY", "cluster-authenticated", "POLICY_CLUSTER_NETWORKS"),
     ],

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mesh.messages import Peer, Request, Response, fail
+from mesh.messages import Peer, Request, Response, RouteMatch, fail
 from mesh.proxy.config import ProxyConfig
 from mesh.proxy.effects import Send
 from mesh.proxy.policy import (
@@ -15,7 +15,6 @@ from mesh.proxy.policy import (
     Network,
     RateLimit,
     Reference,
-    RouteMatch,
     ServerPolicy,
 )
 from mesh.proxy.proxy import MAX_CLIENTS
@@ -70,12 +69,12 @@ PEERS = {
     ("policy", "allowed"),
     [
         ("all-unauthenticated", set(PEERS)),
-        ("all-authenticated", {"meshed", "meshed outside", "loopback"}),
-        ("all-tls-unauthenticated", {"meshed", "meshed outside", "loopback"}),
-        ("cluster-unauthenticated", {"meshed", "unmeshed", "loopback"}),
-        ("cluster-authenticated", {"meshed", "loopback"}),
+        ("all-authenticated", {"meshed", "meshed outside"}),
+        ("all-tls-unauthenticated", {"meshed", "meshed outside"}),
+        ("cluster-unauthenticated", {"meshed", "unmeshed"}),
+        ("cluster-authenticated", {"meshed"}),
         ("audit", set(PEERS)),
-        ("deny", {"loopback"}),
+        ("deny", set()),
     ],
 )
 def test_default_policies(policy: str, allowed: set[str]) -> None:
@@ -91,20 +90,6 @@ def test_audit_says_so() -> None:
     site = Site(ProxyConfig(default_policy="audit"))
     ask(site)
     assert site.total("inbound_http_authz_allow_total", authz_name="audit", srv_name="audit") == 1
-
-
-def test_a_built_in_policy_knows_no_localhost() -> None:
-    site = Site(ProxyConfig(default_policy="deny", policy_from_controller=False))
-    assert ask(site, PEERS["loopback"]).status == 403
-
-
-def test_probes_pass_where_nothing_else_does() -> None:
-    site = Site(ProxyConfig(default_policy="deny", probes=((8080, "/healthz"),)))
-    assert ask(site, path="/healthz?full=1").status == 200
-    assert ask(site, path="/healthz", method="POST").status == 403
-    assert ask(site, path="/healthz/deep").status == 403
-    assert site.total("inbound_http_authz_allow_total", route_name="probe", authz_name="probe") == 1
-    assert site.total("inbound_http_authz_deny_total", route_name="default", srv_name="deny") == 2
 
 
 def test_the_form_of_a_refusal() -> None:
@@ -123,7 +108,7 @@ def policy_of(routes: dict[str, str]) -> ServerPolicy:
     def route(method: str, net: str) -> InboundRoute:
         meta = Reference("policy.linkerd.io", "httproute", method.lower())
         allowed = (Authorization((Network.parse(net),), UNAUTHENTICATED, meta),) if net else ()
-        return InboundRoute(meta, (RouteMatch(method),), allowed)
+        return InboundRoute(meta, (RouteMatch(method=method),), allowed)
 
     server = Reference("policy.linkerd.io", "server", "web")
     return ServerPolicy(server, (), tuple(route(method, net) for method, net in routes.items()))
@@ -156,16 +141,16 @@ def test_the_longest_path_wins_and_then_a_method() -> None:
         (Authorization(ALL_NETWORKS, UNAUTHENTICATED, Reference()),),
         (
             route("all", RouteMatch()),
-            route("api", RouteMatch(path="/api", prefix=True)),
-            route("get api", RouteMatch("GET", "/api", prefix=True)),
-            route("users", RouteMatch(path="/api/users")),
+            route("api", RouteMatch("/api")),
+            route("get api", RouteMatch("/api", method="GET")),
+            route("users", RouteMatch("/api/users", "exact")),
         ),
     )
 
     def found(method: str, path: str) -> str:
-        match = policy.route(method, path)
-        assert match is not None
-        return match.meta.name
+        found = policy.route(Request(method, "web", path))
+        assert found is not None
+        return found[0].meta.name
 
     assert found("GET", "/") == "all"
     assert found("POST", "/api") == "api"
