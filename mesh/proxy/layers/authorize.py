@@ -19,7 +19,6 @@ from mesh.proxy.telemetry.labels import reference
 __all__ = ["Authorize"]
 
 NOT_FOUND = 5  # gRPC
-EVERYTHING = RouteMatch()
 
 
 class Filtered:
@@ -115,21 +114,31 @@ class Authorize:
         self.server = server
         self.rng = rng
         self.permits: dict[int, Permit] = {}  # by id(): the policy keeps its routes alive
-        # The usual policy: one route that takes everything, so there is nothing to match.
-        self.only = self._permit(policy.only) if policy.only is not None else None
+        # The usual policy: one route that takes everything, so there is nothing to match or filter.
+        self.only: Permit | None = None
+        if policy.only is not None and not policy.only.filters:
+            self.only = self._permit(policy.only)
 
     def __call__(self, request: Request, deadline: float) -> Flow:
-        permit, match = self.only, EVERYTHING
+        permit = self.only
         if permit is None:
-            if self.policy.table is None:
-                return refuse("invalid policy")
-            found = self.policy.route(request)
-            if found is None:
-                labels = (*self.where, *self.server, *self.tls)
-                self.registry.counter("inbound_http_route_not_found_total", labels).inc()
-                return refuse("route not found")
-            route, match = found
-            permit = self.permits.get(id(route)) or self._permit(route)
+            return self._routed(request, deadline)
+        permit.counter.value += 1
+        if permit.stack is None:
+            return refuse("unauthorized")
+        return permit.stack(request, deadline)
+
+    def _routed(self, request: Request, deadline: float) -> Flow:
+        """The same for a request whose route is to be found."""
+        if self.policy.table is None:
+            return refuse("invalid policy")
+        found = self.policy.route(request)
+        if found is None:
+            labels = (*self.where, *self.server, *self.tls)
+            self.registry.counter("inbound_http_route_not_found_total", labels).inc()
+            return refuse("route not found")
+        route, match = found
+        permit = self.permits.get(id(route)) or self._permit(route)
         permit.counter.value += 1
         if permit.stack is None:
             return refuse("unauthorized")

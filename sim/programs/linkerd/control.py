@@ -165,7 +165,12 @@ class Follower:
     """Follows something at the destination service.
 
     A stream that ends is opened again after a back-off; meanwhile the proxy keeps what it knows.
+
+    Attributes:
+        final: gRPC codes which say that there is no such thing, and asking again is no use.
     """
+
+    final: tuple[int, ...] = (3, 5)  # InvalidArgument, NotFound
 
     def __init__(self, proxy: "LinkerdProxy", client: ControlClient) -> None:
         self.proxy = proxy
@@ -181,9 +186,13 @@ class Follower:
         for stream in self.streams:
             stream.end()
 
+    def _body(self, target: str) -> dict[str, Any]:
+        """What is asked about ``target``."""
+        return {"path": target, "token": self.token}
+
     def _subscribe(self, path: str, target: str, receive: Callable[[Any], None]) -> Steps:
         """Open a stream and pass on what comes; returns how it ended: ``ended``, ``NotFound`` or an error."""
-        response: Response = yield from self.client.call(path, {"path": target, "token": self.token})
+        response: Response = yield from self.client.call(path, self._body(target))
         if not self.live or not self.proxy.container.alive:
             if isinstance(response.body, Stream):
                 response.body.end()
@@ -196,7 +205,7 @@ class Follower:
             yield ended
             self.streams.remove(stream)
             return "ended"
-        if response.grpc_status in (3, 5):  # InvalidArgument, NotFound
+        if response.grpc_status in self.final:
             return "NotFound"
         return response.error or f"grpc status {response.grpc_status}"
 

@@ -15,6 +15,7 @@ from mesh.proxy.proxy import Proxy
 from sim.cluster.program import Container
 from sim.programs.linkerd.control import ControlClient, Discovery, IdentityLoop, LogicalFollower
 from sim.programs.linkerd.listeners import AdminPort, Inbound, Outbound, Refused
+from sim.programs.linkerd.policy import PortPolicies
 from sim.programs.linkerd.tap import TapPort
 from sim.programs.linkerd.transport import Credentials, Hello, ProxyTransport, judge
 from sim.programs.world import World
@@ -34,6 +35,7 @@ class LinkerdProxy:
         self.world = world
         self.discoveries: dict[Destination, Discovery] = {}
         self.followers: dict[Logical, LogicalFollower] = {}
+        self.ports = PortPolicies(self)
         self.draining = False
         self.transport: ProxyTransport | None = None
 
@@ -64,9 +66,9 @@ class LinkerdProxy:
         self.container.log("INFO linkerd2_proxy::rt: Using single-threaded proxy runtime")
         self.container.log(f"INFO linkerd2_proxy: Admin interface on 0.0.0.0:{config.admin_port}")
         self._listen_to_tap()
-        self.destination = self._client("DESTINATION")
+        self.destination = self.control("DESTINATION")
         if config.identity_name:
-            loop = IdentityLoop(self, self._client("IDENTITY"))
+            loop = IdentityLoop(self, self.control("IDENTITY"))
             self.engine.process(self._alive(loop.run()))
         else:
             self._listen()
@@ -83,6 +85,7 @@ class LinkerdProxy:
             self.release,
             follow=self.follow,
             unfollow=self.unfollow,
+            watch=self.ports.watch,
         )
 
     def _listen_to_tap(self) -> None:
@@ -95,7 +98,8 @@ class LinkerdProxy:
         self.container.ports.append(port)
         self.container.log(f"INFO linkerd2_proxy: Tap interface on 0.0.0.0:{port}")
 
-    def _client(self, service: str) -> ControlClient:
+    def control(self, service: str) -> ControlClient:
+        """A new client of a control-plane service: ``DESTINATION``, ``IDENTITY``, ``POLICY``."""
         env = self.container.env
         return ControlClient(
             self, env[f"{PREFIX}{service}_SVC_ADDR"], env.get(f"{PREFIX}{service}_SVC_NAME", "")
@@ -136,6 +140,7 @@ class LinkerdProxy:
         for follower in self.followers.values():
             follower.stop()
         self.followers.clear()
+        self.ports.stop()
         if self.transport is not None:
             self.transport.close()
 
@@ -161,6 +166,7 @@ class LinkerdProxy:
         self.container.log(
             f"INFO linkerd2_proxy: Outbound interface on 127.0.0.1:{self.config.outbound_port}"
         )
+        self.ports.begin()
 
     # -- discovery -------------------------------------------------------------------------------------
 
