@@ -4,7 +4,7 @@ The only module that both the proxy and the control plane know.
 """
 
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 __all__ = [
     "Address",
@@ -18,6 +18,7 @@ __all__ = [
     "InboundRateLimit",
     "InboundRule",
     "InjectFilter",
+    "Limits",
     "OutboundBackend",
     "OutboundPolicy",
     "OutboundRule",
@@ -39,6 +40,20 @@ __all__ = [
 INFINITY = float("inf")
 
 
+class Limits(NamedTuple):
+    """How long one attempt may take once its request is sent (seconds).
+
+    Attributes:
+        headers: until the response's headers.
+        response: until the response's end.
+        idle: without a frame, while a body is being read.
+    """
+
+    headers: float = INFINITY
+    response: float = INFINITY
+    idle: float = INFINITY
+
+
 class Request:
     """One HTTP request. gRPC when ``grpc`` is set (content type ``application/grpc`` on HTTP/2).
 
@@ -49,10 +64,11 @@ class Request:
         headers: lower-case names; None when there is none.
         body: any value; the simulation passes Python objects, the wire passes bytes.
         size: bytes of the body, for the byte counters.
+        limits: of the attempt in hand, set by the layers; None for none.
         context: whatever the driver attached (identity of the request for the tables); flows never look.
     """
 
-    __slots__ = ("authority", "body", "context", "grpc", "headers", "method", "path", "size")
+    __slots__ = ("authority", "body", "context", "grpc", "headers", "limits", "method", "path", "size")
 
     def __init__(
         self,
@@ -74,6 +90,7 @@ class Request:
         self.size = size
         self.grpc = grpc
         self.context = context
+        self.limits: Limits | None = None
 
     def __repr__(self) -> str:
         return f"<{self.method} {self.authority}{self.path}>"

@@ -1,7 +1,7 @@
 """What one proxy is told at its start: the ``LINKERD2_PROXY_*`` environment as an object."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mesh.proxy.atoms.backoff import Backoff
 from mesh.proxy.atoms.ewma import DEFAULT_DECAY, DEFAULT_RTT
@@ -60,6 +60,11 @@ class ProxyConfig:
             ``authority`` instead, as in stable-2.8.1.
         informational_headers: outbound answers made by the proxy explain themselves.
         min_refresh, max_refresh: bounds of the wait before a certificate is renewed.
+        shutdown_grace: how long open connections may delay the exit.
+        shutdown_endpoint: whether ``/shutdown`` works at all.
+        log_level: a filter, as ``/proxy-log-level`` shows and changes it.
+        env: the whole environment, for ``/env.json``.
+        version: of the proxy; empty if unknown.
         epoch: Unix time at which the proxy's clock shows 0.
     """
 
@@ -89,6 +94,11 @@ class ProxyConfig:
     informational_headers: bool = True
     min_refresh: float = 10.0
     max_refresh: float = 86_400.0
+    shutdown_grace: float = 120.0
+    shutdown_endpoint: bool = False
+    log_level: str = "warn,linkerd=info"
+    env: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
+    version: str = ""
     epoch: float = 0.0
 
     def __post_init__(self) -> None:
@@ -107,6 +117,7 @@ class ProxyConfig:
         *,
         epoch: float = 0.0,
         policy_labels: bool = True,
+        version: str = "",
     ) -> "ProxyConfig":
         """The configuration that the environment of a container describes.
 
@@ -141,6 +152,11 @@ class ProxyConfig:
             informational_headers=not read.flag("OUTBOUND_DISABLE_INFORMATIONAL_HEADERS"),
             min_refresh=read.duration("IDENTITY_MIN_REFRESH", 10.0),
             max_refresh=read.duration("IDENTITY_MAX_REFRESH", 86_400.0),
+            shutdown_grace=read.duration("SHUTDOWN_GRACE_PERIOD", 120.0),
+            shutdown_endpoint=read.flag("SHUTDOWN_ENDPOINT_ENABLED"),
+            log_level=read.text("LOG").strip() or "warn,linkerd=info",
+            env=dict(env),
+            version=version,
             epoch=epoch,
             policy_labels=policy_labels,
         )

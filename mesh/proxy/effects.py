@@ -7,9 +7,9 @@ passes down. A driver resumes the flow with the reply, answers every :class:`Sen
 """
 
 from collections.abc import Callable, Generator
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
-from mesh.messages import Request, Response
+from mesh.messages import Limits, Request, Response
 
 __all__ = ["Driver", "Effect", "Flow", "Limits", "Send", "Signal", "Sleep", "Wait"]
 
@@ -29,26 +29,12 @@ class Send:
     __slots__ = ("deadline", "endpoint", "limits", "request")
 
     def __init__(
-        self, endpoint: Any, request: Request, deadline: float = INFINITY, limits: "Limits | None" = None
+        self, endpoint: Any, request: Request, deadline: float = INFINITY, limits: Limits | None = None
     ) -> None:
         self.endpoint = endpoint
         self.request = request
         self.deadline = deadline
         self.limits = limits
-
-
-class Limits(NamedTuple):
-    """How long one attempt may take once its request is sent (seconds).
-
-    Attributes:
-        headers: until the response's headers.
-        response: until the response's end.
-        idle: without a frame, while a body is being read.
-    """
-
-    headers: float = INFINITY
-    response: float = INFINITY
-    idle: float = INFINITY
 
 
 class Sleep:

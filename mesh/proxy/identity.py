@@ -46,27 +46,49 @@ class Identity:
         certificate: the current one; None before the first.
         latched: a certificate was issued once; what ``/ready`` answers, even after it expired.
         min_refresh, max_refresh: bounds of the wait before a renewal, in seconds.
+
+    Args:
+        control: name the metrics as today; otherwise as in stable-2.8.1.
     """
 
-    def __init__(self, registry: Registry, min_refresh: float = 10.0, max_refresh: float = 86_400.0) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        min_refresh: float = 10.0,
+        max_refresh: float = 86_400.0,
+        *,
+        control: bool = True,
+    ) -> None:
         self.state = IdentityState.NONE
         self.certificate: Certificate | None = None
         self.latched = False
         self.min_refresh = min_refresh
         self.max_refresh = max_refresh
-        self._expiration = registry.gauge("identity_cert_expiration_timestamp_seconds")
-        self._refreshes = registry.counter("identity_cert_refresh_count")
+        self._registry = registry
+        self._control = control
+        prefix = "control_" if control else ""
+        self._expiration = registry.gauge(prefix + "identity_cert_expiration_timestamp_seconds")
 
     def certified(self, certificate: Certificate, now: float) -> bool:
         """A certificate was issued. One that has expired already counts as a failure: False."""
         if certificate.not_after <= now:
+            self.failed()
             return False
         self._advance(IdentityInput.CERTIFY)
         self.certificate = certificate
         self.latched = True
         self._expiration.set(certificate.not_after)
-        self._refreshes.inc()
+        if self._control:
+            self._registry.gauge("control_identity_cert_refresh_timestamp_seconds").set(now)
+            self._registry.counter("control_identity_cert_refreshes_total", (("result", "ok"),)).inc()
+        else:
+            self._registry.counter("identity_cert_refresh_count").inc()
         return True
+
+    def failed(self) -> None:
+        """An attempt to have one issued failed."""
+        if self._control:
+            self._registry.counter("control_identity_cert_refreshes_total", (("result", "error"),)).inc()
 
     def usable(self, now: float) -> bool:
         """Whether a handshake with it can succeed at ``now``."""

@@ -5,13 +5,16 @@ from collections.abc import Callable
 
 from mesh.messages import Certificate, Peer, Request, Response
 from mesh.proxy.admin import answer
+from mesh.proxy.concrete import Concrete
 from mesh.proxy.config import ProxyConfig
 from mesh.proxy.destination import Destination
+from mesh.proxy.drain import Drain
 from mesh.proxy.effects import Flow
 from mesh.proxy.endpoint import Endpoint
 from mesh.proxy.identity import Identity
 from mesh.proxy.layers import Layer
 from mesh.proxy.layers.canonical import CANONICAL
+from mesh.proxy.layers.observe import Meter
 from mesh.proxy.logical import Logical
 from mesh.proxy.metrics import Labels, Registry
 from mesh.proxy.policy import ServerPolicy
@@ -20,11 +23,13 @@ from mesh.proxy.sites.shared import Shared
 from mesh.proxy.stack import describe, inbound
 from mesh.proxy.tap import Match, TapSession
 from mesh.proxy.telemetry.labels import LOOPBACK, outbound_endpoint, target
+from mesh.proxy.telemetry.process import introduce
 from mesh.proxy.transport import Connection
 
 __all__ = ["Proxy"]
 
 INFINITY = float("inf")
+LOCAL = Peer("127.0.0.1", None, "loopback")  # an administrator beside the proxy
 # Kinds of clients whose stacks are kept; addresses of long-gone pods must not pile up.
 MAX_CLIENTS = 4096
 
@@ -44,11 +49,16 @@ class Proxy:
         unfollow: called when the name is forgotten.
         watch: called once for each port of the application in use; the caller subscribes to its policy and
             calls :meth:`set_policy`. Without it the configured default holds.
+        resolve_backend: called for each further authority that a route or split leads to; the caller
+            subscribes to its endpoints.
+        release_backend: called when it is not wanted any more.
         full: build stacks with every layer, for tests.
 
     Attributes:
         registry: its metrics.
         identity: its certificate.
+        drain: where it is in its life.
+        log_level: the filter in force, as text; whoever logs may look.
         destinations: outbound, by authority and original address.
         clients: inbound stacks, by port, protocol, client and what their requests are for.
         ports: inbound policy.
@@ -66,6 +76,8 @@ class Proxy:
         follow: Callable[[Logical], object] | None = None,
         unfollow: Callable[[Logical], object] | None = None,
         watch: Callable[[int], object] | None = None,
+        resolve_backend: Callable[[Concrete], object] = lambda backend: None,
+        release_backend: Callable[[Concrete], object] = lambda backend: None,
         full: bool = False,
     ) -> None:
         self.config = config
@@ -75,12 +87,16 @@ class Proxy:
         self.follow = follow
         self.unfollow = unfollow
         self.registry = Registry()
-        self.registry.gauge("process_start_time_seconds").set(config.epoch + clock())
-        self.identity = Identity(self.registry, config.min_refresh, config.max_refresh)
+        introduce(self.registry, config, clock)
+        self.identity = Identity(
+            self.registry, config.min_refresh, config.max_refresh, control=config.policy_labels
+        )
+        self.drain = Drain(clock, config.shutdown_grace)
+        self.log_level = config.log_level
         self.destinations: dict[tuple[str, tuple[str, int]], Destination] = {}
         self.clients: dict[tuple[int, bool, str, str], Layer] = {}
         self.logicals: dict[str, Logical] = {}
-        self._shared = Shared(config, clock, rng, self.registry, full=full)
+        self._shared = Shared(config, clock, rng, self.registry, [], full, resolve_backend, release_backend)
         self.ports = Ports(config, self.registry, watch)
         # Ports whose policy depends on addresses, so that stacks cannot be shared between them.
         self._by_address: set[int] = set()
@@ -114,9 +130,33 @@ class Proxy:
             stack = self._admit(request, peer, port, name)
         return stack(request, INFINITY)
 
-    def admin(self, request: Request) -> Response:
-        """The answer to a request on the admin port."""
-        return answer(self, request)
+    def admin(self, request: Request, peer: Peer = LOCAL) -> Response:
+        """The answer to a request of ``peer`` on the admin port."""
+        return answer(self, request, peer)
+
+    def scraped(self) -> None:
+        """The metrics were read: what has been idle for ten minutes goes, unless it may be needed again."""
+        gone = self.registry.expire(self.clock(), self._held)
+        if any(("direction", "inbound") in labels for _, labels in gone):
+            # Stacks hold what they count in; the next request of a client makes another.
+            self.clients.clear()
+
+    def _held(self, scope: str, labels: Labels) -> bool:
+        """Whether a stack that is in use may still count in the series of a scope."""
+        named = dict(labels)
+        if scope == "control_":
+            return True
+        if scope == "tcp" or named["direction"] == "inbound":
+            return False
+        if scope != "endpoint":
+            return any(each.name == named["dst"] for each in self.destinations.values())
+        address = (named["target_ip"], int(named["target_port"]))
+        return any(address in each.endpoints for each in self.destinations.values())
+
+    def control_meter(self, addr: str, server_id: str = "") -> Meter:
+        """Counts requests to a service of the control plane at ``addr``; empty without TLS."""
+        tls = LOOPBACK if not server_id else (("tls", "true"), ("server_id", server_id))
+        return Meter(self.registry, (("addr", addr), *tls), prefix="control_")
 
     # -- outbound destinations -------------------------------------------------------------------------
 
@@ -134,11 +174,12 @@ class Proxy:
         for key, destination in list(self.destinations.items()):
             if destination.idle(now):
                 del self.destinations[key]
+                destination.close()
                 self.release(destination)
 
     def next_expiry(self) -> float:
         """When :meth:`sweep` may first find something to drop (seconds); infinity without destinations."""
-        used = (each.pool.used for each in self.destinations.values())
+        used = (max(it.pool.used for it in each.concretes) for each in self.destinations.values())
         return min(used, default=INFINITY) + self._idle
 
     def describe(self, destination: Destination) -> str:
@@ -238,13 +279,11 @@ class Proxy:
         """Labels of a connection that the application made to ``address``."""
         return (*target(*address), *LOOPBACK)
 
-    def connected_labels(self, destination: Destination | None, endpoint: Endpoint) -> Labels:
+    def connected_labels(self, concrete: Concrete | None, endpoint: Endpoint) -> Labels:
         """Labels of a connection made to an endpoint; None for one to the application."""
-        if destination is None:
+        if concrete is None:
             return LOOPBACK
-        labels = outbound_endpoint(
-            destination.name, endpoint.address, destination.labels, self.config.identity
-        )
+        labels = outbound_endpoint(concrete.name, endpoint.address, concrete.labels, self.config.identity)
         return labels[1:]  # the direction comes first in any case
 
     def tap(self, match: Match, limit: int) -> TapSession:

@@ -7,10 +7,20 @@ metrics.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from mesh.messages import Peer
+from mesh.messages import (
+    OutboundBackend,
+    OutboundPolicy,
+    OutboundRule,
+    Peer,
+    Request,
+    RouteMatch,
+    StreamTimeouts,
+)
 from mesh.proxy.atoms.classify import Classifier, default
+from mesh.proxy.effects import Flow
 from mesh.proxy.endpoint import Endpoint, MakeStack
 from mesh.proxy.layers import Layer
 from mesh.proxy.layers.limit import LocalRateLimit
@@ -20,20 +30,24 @@ from mesh.proxy.logical import Logical
 from mesh.proxy.metrics import Labels
 from mesh.proxy.policy import ServerPolicy
 from mesh.proxy.profile import DEFAULT_ROUTE, ProfileRoute
+from mesh.proxy.routing.table import Found
 from mesh.proxy.sites.inbound import ApplicationSite, ClientSite, InboundRouteSite
-from mesh.proxy.sites.outbound import EndpointSite, RouteSite, ServiceSite
+from mesh.proxy.sites.outbound import BackendSite, EndpointSite, RouteSite, RuleSite, ServiceSite
 from mesh.proxy.sites.shared import Shared
 from mesh.proxy.telemetry.labels import inbound_endpoint, outbound_endpoint
 
 if TYPE_CHECKING:
+    from mesh.proxy.concrete import Concrete
     from mesh.proxy.destination import Destination
 
 __all__ = [
     "APPLICATION",
+    "BACKEND",
     "CLIENT",
     "ENDPOINT",
     "INBOUND_ROUTE",
     "ROUTE",
+    "RULE",
     "SERVICE",
     "describe",
     "endpoint_stack",
@@ -65,6 +79,12 @@ class Place(Generic[S]):
 
 SERVICE: tuple[Place[ServiceSite], ...] = (
     Place("rescue", "outermost: whatever went wrong below becomes a response here", ServiceSite.rescue),
+    Place(
+        "dispatch",
+        "above everything that a rule of the policy configures",
+        ServiceSite.dispatch,
+        lambda site: site.destination.rules is not None,
+    ),
     Place(
         "canonical",
         "above the retries: every attempt says the same",
@@ -104,7 +124,52 @@ ROUTE: tuple[Place[RouteSite], ...] = (
         RouteSite.observe_attempt,
         lambda site: site.routed,
     ),
+    Place(
+        "distribute",
+        "below retry: another attempt may go to another service",
+        RouteSite.distribute,
+        lambda site: bool(site.destination.split),
+    ),
     Place("balance", "chooses the endpoint, so everything below belongs to one", RouteSite.balance),
+)
+
+RULE: tuple[Place[RuleSite], ...] = (
+    Place("measure route", "outermost: counts what the caller saw, once", RuleSite.measure),
+    Place(
+        "limits",
+        "above retry: the request's timeout spans all attempts",
+        RuleSite.limits,
+        lambda site: site.rule.timeouts != StreamTimeouts(),
+    ),
+    Place(
+        "retry",
+        "above the filters and the choice of a backend: every attempt does both anew",
+        RuleSite.retry,
+        lambda site: site.rule.retry is not None,
+    ),
+    Place(
+        "filter",
+        "above distribute: a redirect needs no backend",
+        RuleSite.filter,
+        lambda site: bool(site.rule.filters),
+    ),
+    Place(
+        "distribute",
+        "chooses the backend, so everything below belongs to one",
+        RuleSite.distribute,
+        lambda site: site.distributed,
+    ),
+)
+
+BACKEND: tuple[Place[BackendSite], ...] = (
+    Place("measure backend", "above the backend's filters: their answers are its own", BackendSite.measure),
+    Place(
+        "filter",
+        "above balance: what stands for an invalid backend needs no endpoint",
+        BackendSite.filter,
+        lambda site: bool(site.backend.filters),
+    ),
+    Place("balance", "chooses the endpoint, so everything below belongs to one", BackendSite.balance),
 )
 
 ENDPOINT: tuple[Place[EndpointSite], ...] = (
@@ -161,9 +226,14 @@ INBOUND_ROUTE: tuple[Place[InboundRouteSite], ...] = (
 )
 
 
+def _unused(request: Request, deadline: float) -> Flow:
+    """What follows an innermost layer."""
+    return refuse("unexpected")
+
+
 def _assemble(places: Sequence[Place[S]], site: S, full: bool, innermost: Layer | None = None) -> Layer:
     """The layers of ``places`` that act at ``site``, outermost first, around ``innermost``."""
-    layer: Layer = innermost or (lambda request, deadline: refuse("unexpected"))
+    layer: Layer = innermost or _unused
     for place in reversed(places):
         if full or place.acts(site):
             layer = place.make(site, layer)
@@ -176,20 +246,29 @@ def outbound(shared: Shared, destination: "Destination") -> Layer:
     def route_stack(route: ProfileRoute) -> Layer:
         return _assemble(ROUTE, RouteSite(shared, destination, route), shared.full)
 
-    site = ServiceSite(shared, destination, route_stack)
+    def rule_stack(policy: OutboundPolicy, found: Found) -> Layer:
+        site = RuleSite(shared, destination, policy, found, partial(backend_stack, policy))
+        backends = site.rule.backends
+        only = None if site.distributed else backend_stack(policy, site.rule, backends[0])
+        return _assemble(RULE, site, shared.full, only)
+
+    def backend_stack(policy: OutboundPolicy, rule: OutboundRule, backend: OutboundBackend) -> Layer:
+        return _assemble(BACKEND, BackendSite(shared, destination, policy, rule, backend), shared.full)
+
+    site = ServiceSite(shared, destination, route_stack, rule_stack)
     return _assemble(SERVICE, site, shared.full, route_stack(DEFAULT_ROUTE))
 
 
-def endpoint_stack(shared: Shared, destination: "Destination") -> MakeStack:
-    """Makes the stacks of a destination's endpoints."""
+def endpoint_stack(shared: Shared, concrete: "Concrete") -> MakeStack:
+    """Makes the stacks of the endpoints of an authority."""
 
     def make(endpoint: Endpoint, classify: Classifier) -> Layer:
         config = shared.config
         site = EndpointSite(
             shared,
             endpoint,
-            destination.pool,
-            outbound_endpoint(destination.name, endpoint.address, destination.labels, config.identity),
+            concrete.pool,
+            outbound_endpoint(concrete.name, endpoint.address, concrete.labels, config.identity),
             classify,
             outbound=True,
             explain=config.informational_headers,
@@ -251,16 +330,40 @@ def describe(shared: Shared, destination: "Destination") -> str:
         raise AssertionError(f"nothing is built for {route.name}")
 
     lines = [f"outbound stack of {destination.name}, outermost first"]
-    lines += _tell(SERVICE, ServiceSite(shared, destination, no_stack), shared.full, "  ")
+    site = ServiceSite(shared, destination, no_stack, lambda policy, found: no_stack(DEFAULT_ROUTE))
+    lines += _tell(SERVICE, site, shared.full, "  ")
+    if destination.rules is not None:
+        lines += _tell_rules(shared, destination, destination.rules)
+        return "\n".join(lines) + "\n"
     routes = [*(destination.routes.routes if destination.routes else ()), DEFAULT_ROUTE]
     for route in routes:
         lines.append(f"  route {route.name or '(default)'}")
         lines += _tell(ROUTE, RouteSite(shared, destination, route), shared.full, "    ")
-    for endpoint in destination.endpoints.values():
-        lines.append(f"      endpoint {endpoint.ip}:{endpoint.port}")
-        site = EndpointSite(shared, endpoint, destination.pool, (), default, outbound=True, explain=True)
-        lines += _tell(ENDPOINT, site, shared.full, "        ")
+    lines += _tell_endpoints(shared, destination.own)
     return "\n".join(lines) + "\n"
+
+
+def _tell_rules(shared: Shared, destination: "Destination", policy: OutboundPolicy) -> Iterator[str]:
+    for index, rule in enumerate(policy.rules):
+        yield f"  rule {index + 1} of route {rule.ref}"
+        site = RuleSite(
+            shared, destination, policy, Found(index, RouteMatch()), lambda rule, backend: _unused
+        )
+        yield from _tell(RULE, site, shared.full, "    ")
+        for backend in rule.backends:
+            yield f"      backend {backend.ref}"
+            yield from _tell(
+                BACKEND, BackendSite(shared, destination, policy, rule, backend), shared.full, "        "
+            )
+    for concrete in destination.concretes:
+        yield from _tell_endpoints(shared, concrete)
+
+
+def _tell_endpoints(shared: Shared, concrete: "Concrete") -> Iterator[str]:
+    for endpoint in concrete.endpoints.values():
+        yield f"      endpoint {endpoint.ip}:{endpoint.port}"
+        site = EndpointSite(shared, endpoint, concrete.pool, (), default, outbound=True, explain=True)
+        yield from _tell(ENDPOINT, site, shared.full, "        ")
 
 
 def _tell(places: Sequence[Place[S]], site: S, full: bool, indent: str) -> Iterator[str]:

@@ -1,53 +1,42 @@
 """Failure accrual: the rule that shuts an endpoint's gate.
 
-*Source:* linkerd2-proxy ``app/outbound/src/http/breaker/consecutive_failures.rs``.
+*Source:* linkerd2-proxy app/outbound/src/http/breaker/{consecutive_failures,unified}.rs.
 """
 
 import random
-from dataclasses import dataclass
 
+from mesh.messages import FailureAccrual
 from mesh.proxy.atoms.backoff import Backoff
 from mesh.proxy.atoms.gate import Gate, GateInput, GateState
+from mesh.proxy.atoms.window import SuccessWindow
 
-__all__ = ["Accrual", "ConsecutiveFailures"]
+__all__ = ["Accrual"]
 
 INFINITY = float("inf")
-PENALTY = Backoff(1.0, 60.0, 0.5)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConsecutiveFailures:
-    """Shut the gate after so many failures in a row.
-
-    Attributes:
-        max_failures: in a row; at least 1.
-        backoff: how long the gate stays shut before a probation. The first ejection lasts the minimum; each
-            failed probation takes the next step.
-
-    *Source:* annotations ``balancer.linkerd.io/failure-accrual-consecutive-*`` and their defaults: 7, 1 s,
-    60 s, 0.5.
-    """
-
-    max_failures: int = 7
-    backoff: Backoff = PENALTY
 
 
 class Accrual:
-    """One endpoint's run of failures and its gate.
+    """One endpoint's failures and its gate.
 
-    Probation has no timeout: it needs real traffic, and the next class to arrive decides, even one of a
-    request that started before the gate was shut.
+    The first ejection lasts the minimal penalty; each failed probation takes the next step. Probation has
+    no timeout: it needs real traffic, and the next class to arrive decides, even one of a request that
+    started before the gate was shut.
+
+    Attributes:
+        window: of the unified mode, which trips by the success rate as well; else None.
     """
 
-    __slots__ = ("_waits", "failures", "gate", "rng", "rule", "until")
+    __slots__ = ("_waits", "failures", "gate", "rng", "rule", "until", "window")
 
-    def __init__(self, rule: ConsecutiveFailures, rng: random.Random) -> None:
+    def __init__(self, rule: FailureAccrual, rng: random.Random) -> None:
         self.rule = rule
         self.rng = rng
         self.gate = Gate()
         self.failures = 0
         self.until = INFINITY  # when a shut gate goes on probation
-        self._waits = rule.backoff.sequence()
+        self._waits = Backoff(rule.min_penalty, rule.max_penalty, rule.jitter).sequence()
+        unified = rule.mode == "unified"
+        self.window = SuccessWindow(rule.window, rule.threshold, rule.min_requests) if unified else None
 
     def poll(self, now: float) -> GateState:
         """The gate's state at ``now``: a penalty that is over turns into probation."""
@@ -56,19 +45,35 @@ class Accrual:
             self.until = INFINITY
         return self.gate.state
 
-    def observe(self, success: bool, now: float) -> GateState:
-        """Take the class of a response that ended, and return the gate's state."""
+    def observe(self, success: bool, now: float, *, limited: bool = False) -> GateState:
+        """Take the class of a response that ended, and return the gate's state.
+
+        Args:
+            limited: it was refused by a rate limit (429, RESOURCE_EXHAUSTED), which is no failure of the
+                run, but one of the unified mode's success rate and probe.
+        """
         before = self.poll(now)
-        if before is GateState.OPEN and not success:
-            self.failures += 1
-            if self.failures >= self.rule.max_failures:
+        window = self.window
+        good = success and not (limited and window is not None)
+        if before is GateState.OPEN:
+            self.failures = 0 if success else self.failures + 1
+            if window is not None:
+                window.add(good, now)
+            if self._trips():
                 self._waits.reset()
                 self.gate.advance(GateInput.TRIP)
                 self.until = now + self._waits.next(self.rng)
-                return GateState.SHUT
-        after = self.gate.advance(GateInput.SUCCESS if success else GateInput.FAILURE)
-        if after is GateState.OPEN and success:
+            return self.gate.state
+        after = self.gate.advance(GateInput.SUCCESS if good else GateInput.FAILURE)
+        if after is GateState.OPEN:
             self.failures = 0
-        elif before is GateState.PROBATION and after is GateState.SHUT:
+            if window is not None:
+                window.reset()
+        elif before is GateState.PROBATION:
             self.until = now + self._waits.next(self.rng)
         return after
+
+    def _trips(self) -> bool:
+        """Whether the run is too long, or too few requests go well."""
+        most = self.rule.max_failures
+        return (0 < most <= self.failures) or (self.window is not None and self.window.tripped)

@@ -12,7 +12,7 @@ from mesh.proxy.atoms.gate import GateState
 from mesh.proxy.effects import Flow
 from mesh.proxy.endpoint import Endpoint
 from mesh.proxy.layers import Layer
-from mesh.proxy.layers.client import UNCONNECTED
+from mesh.proxy.layers.client import UNCONNECTED, cut_short
 from mesh.proxy.pool import Pool
 
 __all__ = ["Accrue"]
@@ -54,13 +54,15 @@ class Accrue:
         if probing and response.error == UNCONNECTED:
             accrual.gate.give_back()
         if response.status:
-            success = self.classify(request.grpc, response.status, response.grpc_status)
-            self._observe(accrual, success)
+            grpc, status, code = request.grpc, response.status, response.grpc_status
+            self._observe(accrual, self.classify(grpc, status, code), code == 8 if grpc else status == 429)
+        elif cut_short(request, response):
+            self._observe(accrual, success=False, limited=False)
         return response
 
-    def _observe(self, accrual: Accrual, success: bool) -> None:
+    def _observe(self, accrual: Accrual, success: bool, limited: bool) -> None:
         """A class arrived: open or shut the gate."""
-        state = accrual.observe(success, self.clock())
+        state = accrual.observe(success, self.clock(), limited=limited)
         if state is GateState.OPEN:
             if self.endpoint not in self.pool.ready:
                 self.pool.restore(self.endpoint)

@@ -10,13 +10,22 @@ from mesh.proxy.endpoint import Endpoint
 from mesh.proxy.layers.rescue import synthesize
 from mesh.proxy.pool import Pool
 
-__all__ = ["UNCONNECTED", "Client"]
+__all__ = ["TIMEOUTS", "UNCONNECTED", "Client", "cut_short"]
 
 # The error of a request that was not sent because its endpoint has no connection; the balancer's to handle.
 UNCONNECTED = "unconnected"
 
+# Missed deadlines, which belong to the layers that set them.
+TIMEOUTS = frozenset(("timeout", "headers timeout", "response timeout", "idle timeout"))
+
 # Errors after which a connection is known not to exist. A reset may have come while the request was served.
 CONNECTION_ERRORS = frozenset({"refused", "unreachable", "tls", "connect timeout", "reset"})
+
+
+def cut_short(request: Request, response: Response) -> bool:
+    """Whether one of a policy's timeouts ended an attempt; a profile's is its route's matter."""
+    error = response.error
+    return error in TIMEOUTS and (error != "timeout" or request.limits is not None)
 
 
 class Client:
@@ -56,7 +65,7 @@ class Client:
 
     def __call__(self, request: Request, deadline: float) -> Flow:
         endpoint = self.endpoint
-        response: Response = yield Send(endpoint, request, deadline)
+        response: Response = yield Send(endpoint, request, deadline, request.limits)
         if not response.status:
             return self._failed(request, response)
         if not endpoint.connected and self.pool is not None:
@@ -73,7 +82,7 @@ class Client:
     def _failed(self, request: Request, response: Response) -> Response:
         """What stands for a response that never came. A missed deadline belongs to the layer that set it."""
         error, endpoint = response.error, self.endpoint
-        if error == "timeout":
+        if error in TIMEOUTS:
             return response
         if endpoint.eager and self.pool is not None and error in CONNECTION_ERRORS:
             if not endpoint.connected and error != "reset":

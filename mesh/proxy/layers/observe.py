@@ -10,6 +10,7 @@ from mesh.messages import Request, Response
 from mesh.proxy.atoms.classify import Classifier, default
 from mesh.proxy.effects import Flow
 from mesh.proxy.layers import Layer
+from mesh.proxy.layers.client import TIMEOUTS, cut_short
 from mesh.proxy.metrics import Counter, Histogram, Labels, Registry
 
 if TYPE_CHECKING:
@@ -136,8 +137,11 @@ class Observe:
                 self.meter.requests.value += 1
             first = response.first_byte
             self.meter.record(request.grpc, response, self.clock() - start if first is None else first)
-        elif not counted and response.error == "timeout":
-            self.meter.requests.value += 1
+        else:
+            if not counted and response.error in TIMEOUTS:
+                self.meter.requests.value += 1
+            if cut_short(request, response):
+                self.meter.failed("unclassified")
         return response
 
     def _tapped(self, request: Request, deadline: float, start: float) -> Flow:

@@ -10,7 +10,7 @@ from mesh.proxy.effects import Flow
 from mesh.proxy.layers import Layer
 from mesh.proxy.metrics import Labels, Registry
 
-__all__ = ["ERRORS", "Made", "Rescue", "refuse", "synthesize"]
+__all__ = ["ERRORS", "Made", "Rescue", "refuse", "synthesize", "within"]
 
 
 class Made(NamedTuple):
@@ -40,6 +40,11 @@ ERRORS: dict[str, Made] = {
     "reset": Made(502, 14, "client error (SendRequest)"),
     "connect timeout": Made(504, 4, "connect timed out"),
     "timeout": Made(504, 4, "response timed out", counted="response timeout"),
+    # a policy's timeouts, which leave the caller's connection open
+    "request timeout": Made(504, 4, "request timed out", closes=False, counted="response timeout"),
+    "headers timeout": Made(504, 4, "response headers timed out", closes=False, counted="response timeout"),
+    "response timeout": Made(504, 4, "response timed out", closes=False, counted="response timeout"),
+    "idle timeout": Made(504, 4, "stream idle", closes=False, counted="response timeout"),
     # the proxy's own
     "failfast": Made(504, 4, "service in fail-fast", counted="failfast"),
     "loadshed": Made(503, 14, "service unavailable", counted="loadshed"),
@@ -76,6 +81,13 @@ def synthesize(request: Request, error: str, context: str = "", explain: bool = 
     if made.closes:
         headers["connection"] = "close"
     return Response(made.status, headers=headers)
+
+
+def within(error: str, context: str) -> str:
+    """An error that also says in which layer it was; nothing is said of unexpected ones."""
+    name, _, detail = error.partition(": ")
+    made = ERRORS.get(name)
+    return error if made is None else f"{name}: {context}{detail or made.text}"
 
 
 def refuse(error: str) -> Flow:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mesh.messages import InjectFilter, OutboundBackend, OutboundPolicy, OutboundRule, RouteMatch
 from mesh.proxy.atoms.classify import Classifier, default
 from mesh.proxy.endpoint import Endpoint
 from mesh.proxy.layers import Layer
@@ -14,22 +15,28 @@ from mesh.proxy.layers.accrue import Accrue
 from mesh.proxy.layers.balance import Balance
 from mesh.proxy.layers.canonical import Canonical
 from mesh.proxy.layers.client import Client
+from mesh.proxy.layers.dispatch import Dispatch
+from mesh.proxy.layers.distribute import Choice, Distribute, takes
+from mesh.proxy.layers.filter import Filter
+from mesh.proxy.layers.measure import Measure, backend_scope, route_scope
 from mesh.proxy.layers.observe import Meter, Observe, ObserveRoute
+from mesh.proxy.layers.policy_retry import PolicyRetry, Retries
 from mesh.proxy.layers.rescue import Rescue
 from mesh.proxy.layers.retry import Retry
 from mesh.proxy.layers.route import Condition, Route
 from mesh.proxy.layers.secure import Secure
-from mesh.proxy.layers.timeout import Timeout
+from mesh.proxy.layers.timeout import StreamLimits, Timeout
 from mesh.proxy.metrics import Labels
 from mesh.proxy.pool import Pool
 from mesh.proxy.profile import ProfileRoute
+from mesh.proxy.routing.table import Found
 from mesh.proxy.sites.shared import Shared
 from mesh.proxy.telemetry.labels import route as route_labels
 
 if TYPE_CHECKING:
     from mesh.proxy.destination import Destination
 
-__all__ = ["EndpointSite", "RouteSite", "ServiceSite"]
+__all__ = ["BackendSite", "EndpointSite", "RouteSite", "RuleSite", "ServiceSite"]
 
 
 @dataclass(slots=True)
@@ -38,11 +45,13 @@ class ServiceSite:
 
     Attributes:
         route_stack: makes the stack of one route.
+        rule_stack: makes the stack of one rule of a policy, for one of its matches.
     """
 
     shared: Shared
     destination: "Destination"
     route_stack: Callable[[ProfileRoute], Layer]
+    rule_stack: Callable[[OutboundPolicy, Found], Layer]
 
     def rescue(self, following: Layer) -> Layer:
         """Turns errors into responses."""
@@ -57,6 +66,15 @@ class ServiceSite:
     def canonical(self, following: Layer) -> Layer:
         """Names the service, if it has routes."""
         return Canonical(following, self.destination.name if self.destination.routes is not None else "")
+
+    def dispatch(self, following: Layer) -> Layer:
+        """Finds the rule of the policy; what follows is for when there is none."""
+        destination = self.destination
+        policy = destination.rules
+        if policy is None:
+            return following
+        only = Found(0, RouteMatch()) if policy.rules else None
+        return Dispatch(destination.table, lambda found: self.rule_stack(policy, found), only)
 
     def route(self, following: Layer) -> Layer:
         """Finds the route; what follows is the default one."""
@@ -113,13 +131,23 @@ class RouteSite:
         """Counts every attempt."""
         return ObserveRoute(following, self.shared.clock, self._meter("route_actual_", timed=False))
 
+    def distribute(self, following: Layer) -> Layer:
+        """Chooses among the services of a split; what follows is the destination's own."""
+        shared, destination = self.shared, self.destination
+        choices = [Choice(following, 1, destination.pool)]
+        if destination.split:
+            concretes = [(destination.concrete(authority), weight) for authority, weight in destination.split]
+            choices = [Choice(self._balance(each.pool), weight, each.pool) for each, weight in concretes]
+        return Distribute(choices, shared.clock, shared.rng, drawn=len(choices) > 1)
+
     def balance(self, _: Layer) -> Layer:
         """Chooses the endpoint, and so what follows."""
+        return self._balance(self.destination.pool)
+
+    def _balance(self, pool: Pool) -> Layer:
         shared = self.shared
         classify = None if self.route.classify is default else self.route.classify
-        return Balance(
-            self.destination.pool, shared.clock, shared.rng, shared.config.queue_capacity, classify
-        )
+        return Balance(pool, shared.clock, shared.rng, shared.config.queue_capacity, classify)
 
     def _meter(self, prefix: str, *, timed: bool) -> Meter | None:
         """The route's metrics; None for a destination without routes."""
@@ -127,6 +155,104 @@ class RouteSite:
             return None
         labels = route_labels("outbound", self.destination.name, self.route.name)
         return Meter(self.shared.registry, labels, self.route.classify, prefix, timed)
+
+
+@dataclass(slots=True)
+class RuleSite:
+    """A rule of a destination's policy, for one of its matches.
+
+    Attributes:
+        backend_stack: makes the stack of one of its backends.
+    """
+
+    shared: Shared
+    destination: "Destination"
+    policy: OutboundPolicy
+    found: Found
+    backend_stack: Callable[[OutboundRule, OutboundBackend], Layer]
+
+    @property
+    def rule(self) -> OutboundRule:
+        """The rule itself."""
+        return self.policy.rules[self.found.rule]
+
+    @property
+    def distributed(self) -> bool:
+        """Whether there is anything to choose."""
+        return len(self.rule.backends) != 1
+
+    def measure(self, following: Layer) -> Layer:
+        """Counts what the caller saw."""
+        shared = self.shared
+        scope = route_scope(shared.registry, self.policy.parent, self.rule.ref, self.rule.grpc)
+        return Measure(following, shared.clock, shared.registry, scope)
+
+    def limits(self, following: Layer) -> Layer:
+        """Sets the deadlines."""
+        return StreamLimits(following, self.shared.clock, self.rule.timeouts)
+
+    def retry(self, following: Layer) -> Layer:
+        """Sends failures again."""
+        shared, rule = self.shared, self.rule
+        if rule.retry is None:
+            return following
+        labels = route_scope(shared.registry, self.policy.parent, rule.ref, rule.grpc).labels
+        counts = Retries.of(shared.registry, labels, grpc=rule.grpc)
+        return PolicyRetry(following, shared.clock, shared.rng, rule.retry, self._ready, counts)
+
+    def filter(self, following: Layer) -> Layer:
+        """Runs the rule's filters."""
+        return Filter(following, self.rule.filters, self.found.match, self.shared.rng)
+
+    def distribute(self, following: Layer) -> Layer:
+        """Chooses the backend; what follows is the only one's, if there is but one."""
+        shared, rule = self.shared, self.rule
+        if self.distributed:
+            choices = [
+                Choice(self.backend_stack(rule, each), each.weight, self._pool(each))
+                for each in rule.backends
+            ]
+        else:
+            choices = [Choice(following, 1, self._pool(rule.backends[0]))]
+        return Distribute(choices, shared.clock, shared.rng, drawn=rule.weighted and len(choices) > 1)
+
+    def _ready(self) -> bool:
+        now = self.shared.clock()
+        pools = (self._pool(each) for each in self.rule.backends)
+        return any(takes(pool, now) for pool in pools)
+
+    def _pool(self, backend: OutboundBackend) -> Pool | None:
+        """The endpoints of a backend; None for one that answers by itself."""
+        if any(isinstance(each, InjectFilter) for each in backend.filters):
+            return None
+        return self.destination.concrete(backend.authority).pool
+
+
+@dataclass(slots=True)
+class BackendSite:
+    """A backend of a rule."""
+
+    shared: Shared
+    destination: "Destination"
+    policy: OutboundPolicy
+    rule: OutboundRule
+    backend: OutboundBackend
+
+    def measure(self, following: Layer) -> Layer:
+        """Counts what the backend answered."""
+        shared, rule = self.shared, self.rule
+        scope = backend_scope(shared.registry, self.policy.parent, rule.ref, self.backend.ref, rule.grpc)
+        return Measure(following, shared.clock, shared.registry, scope)
+
+    def filter(self, following: Layer) -> Layer:
+        """Runs the backend's filters."""
+        return Filter(following, self.backend.filters, RouteMatch(), self.shared.rng)
+
+    def balance(self, _: Layer) -> Layer:
+        """Chooses the endpoint, and so what follows."""
+        shared = self.shared
+        pool = self.destination.concrete(self.backend.authority).pool
+        return Balance(pool, shared.clock, shared.rng, shared.config.queue_capacity)
 
 
 @dataclass(slots=True)

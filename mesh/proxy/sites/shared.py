@@ -9,6 +9,7 @@ from mesh.proxy.config import ProxyConfig
 from mesh.proxy.metrics import Registry
 
 if TYPE_CHECKING:
+    from mesh.proxy.concrete import Concrete
     from mesh.proxy.tap import TapSession
 
 __all__ = ["Shared"]
@@ -21,6 +22,9 @@ class Shared:
     Attributes:
         taps: active taps; one list for the life of the proxy.
         full: leave no layer out of a stack.
+        resolve_backend: an authority that a route or split leads to is wanted; whoever subscribes tells it
+            what it learns.
+        release_backend: it is not wanted any more.
     """
 
     config: ProxyConfig
@@ -29,3 +33,5 @@ class Shared:
     registry: Registry
     taps: "list[TapSession]" = field(default_factory=list)
     full: bool = False
+    resolve_backend: "Callable[[Concrete], object]" = lambda backend: None
+    release_backend: "Callable[[Concrete], object]" = lambda backend: None

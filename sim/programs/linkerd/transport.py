@@ -6,7 +6,7 @@ from typing import Any
 
 from mesh.control.verification import verify
 from mesh.messages import Address, Certificate, Response, fail
-from mesh.proxy.destination import Destination
+from mesh.proxy.concrete import Concrete
 from mesh.proxy.effects import Flow, Send
 from mesh.proxy.endpoint import Endpoint, Local
 from mesh.proxy.proxy import Proxy
@@ -246,17 +246,18 @@ class ProxyTransport:
 
     def _tcp(self, endpoint: Endpoint) -> Connection:
         """The metrics of a connection just made."""
-        direction, destination = "inbound", None
+        direction, concrete = "inbound", None
         if not isinstance(endpoint, Local):
-            direction, destination = "outbound", self._destination(endpoint)
-        labels = self.proxy.connected_labels(destination, endpoint)
+            direction, concrete = "outbound", self._concrete(endpoint)
+        labels = self.proxy.connected_labels(concrete, endpoint)
         return self.proxy.tcp_open(direction, "dst", labels)
 
-    def _destination(self, endpoint: Endpoint) -> Destination | None:
+    def _concrete(self, endpoint: Endpoint) -> Concrete | None:
         """Whose endpoint it is."""
         for destination in self.proxy.destinations.values():
-            if endpoint in destination.endpoints.values():
-                return destination
+            for concrete in destination.concretes:
+                if endpoint in concrete.endpoints.values():
+                    return concrete
         return None
 
     def dial_tls(

@@ -1,8 +1,6 @@
 """Destinations: what discovery says, and when they are dropped."""
 
-from mesh.messages import Address, EndpointUpdate, Peer, Profile, Request, Response, fail
-from mesh.proxy.atoms.accrual import ConsecutiveFailures
-from mesh.proxy.atoms.backoff import Backoff
+from mesh.messages import Address, EndpointUpdate, FailureAccrual, Peer, Profile, Request, Response, fail
 from mesh.proxy.destination import Destination
 from mesh.proxy.effects import Send
 from mesh.proxy.endpoint import Endpoint, Forward
@@ -125,7 +123,7 @@ def test_a_rule_taken_back_opens_every_gate() -> None:
     site.knows(*pods(1))
     site.get()
     destination = site.resolved[0]
-    destination.accrue(ConsecutiveFailures(max_failures=1))
+    destination.accrue(FailureAccrual(max_failures=1))
     site.get()
     assert not destination.ready
     destination.accrue(None)
@@ -143,7 +141,7 @@ def test_a_probe_that_could_not_be_sent_gives_its_permit_back() -> None:
     site.knows(*pods(1, hint="h2"))
     site.get()
     destination = site.resolved[0]
-    destination.accrue(ConsecutiveFailures(max_failures=1, backoff=Backoff(1.0, 60.0, 0.0)))
+    destination.accrue(FailureAccrual(max_failures=1, jitter=0.0))
     assert site.get().status == 500
     site.hand.advance(1.0)
     dead[0] = True

@@ -5,12 +5,11 @@ from typing import Any
 
 import pytest
 
-from mesh.messages import EndpointUpdate, Peer, Profile, Request, Response, fail
-from mesh.proxy.atoms.accrual import ConsecutiveFailures
+from mesh.messages import EndpointUpdate, FailureAccrual, Peer, Profile, Request, Response, fail
 from mesh.proxy.config import ProxyConfig
 from mesh.proxy.effects import Send
 from mesh.proxy.policy import ALL_NETWORKS, UNAUTHENTICATED, Authorization, RateLimit, Reference, ServerPolicy
-from mesh.proxy.stack import APPLICATION, CLIENT, ENDPOINT, INBOUND_ROUTE, ROUTE, SERVICE
+from mesh.proxy.stack import APPLICATION, BACKEND, CLIENT, ENDPOINT, INBOUND_ROUTE, ROUTE, RULE, SERVICE
 from tests.mesh.proxy.hand import Running, Site, pods
 
 ROUTES = (
@@ -26,7 +25,7 @@ PROFILES = {
 }
 
 
-def script(profile: str, rule: ConsecutiveFailures | None, hint: str, full: bool) -> Any:
+def script(profile: str, rule: FailureAccrual | None, hint: str, full: bool) -> Any:
     """A few hundred requests, some failing, with endpoints coming and going: everything that can be seen."""
     luck = Random(11)
 
@@ -75,10 +74,10 @@ def observed(site: Site, runs: list[Running]) -> Any:
 
 
 @pytest.mark.parametrize("profile", list(PROFILES))
-@pytest.mark.parametrize("rule", [None, ConsecutiveFailures(max_failures=3)], ids=["no rule", "accrual"])
+@pytest.mark.parametrize("rule", [None, FailureAccrual(max_failures=3)], ids=["no rule", "accrual"])
 @pytest.mark.parametrize("hint", ["", "h2"])
 def test_outbound_full_and_reduced_give_the_same_trace(
-    profile: str, rule: ConsecutiveFailures | None, hint: str
+    profile: str, rule: FailureAccrual | None, hint: str
 ) -> None:
     reduced = script(profile, rule, hint, full=False)
     full = script(profile, rule, hint, full=True)
@@ -123,11 +122,11 @@ def test_inbound_full_and_reduced_give_the_same_trace(policy: str, labels: bool,
 
 
 def test_every_layer_has_a_reason() -> None:
-    places = [*SERVICE, *ROUTE, *ENDPOINT, *CLIENT, *APPLICATION, *INBOUND_ROUTE]
+    places = [*SERVICE, *ROUTE, *RULE, *BACKEND, *ENDPOINT, *CLIENT, *APPLICATION, *INBOUND_ROUTE]
     assert all(place.reason for place in places)
     assert [place.layer for place in SERVICE + ROUTE + ENDPOINT] == [
-        *("rescue", "canonical", "route"),
-        *("observe route", "timeout", "retry", "observe attempt", "balance"),
+        *("rescue", "dispatch", "canonical", "route"),
+        *("observe route", "timeout", "retry", "observe attempt", "distribute", "balance"),
         *("accrue", "secure", "observe", "client"),
     ]
 

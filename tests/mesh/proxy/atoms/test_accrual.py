@@ -4,9 +4,8 @@ from random import Random
 
 import pytest
 
-from mesh.messages import Response
-from mesh.proxy.atoms.accrual import Accrual, ConsecutiveFailures
-from mesh.proxy.atoms.backoff import Backoff
+from mesh.messages import FailureAccrual, Response
+from mesh.proxy.atoms.accrual import Accrual
 from mesh.proxy.atoms.classify import http_success
 from mesh.proxy.atoms.gate import GateState
 from mesh.proxy.effects import Send
@@ -17,7 +16,7 @@ from tests.mesh.proxy.vectors import vector
 @pytest.mark.parametrize("name", ["accrual-02", "accrual-03"])
 def test_vector(name: str) -> None:
     spec, now = vector(name), 0.0
-    accrual = Accrual(ConsecutiveFailures(max_failures=spec["input"]["max_failures"]), Random(1))
+    accrual = Accrual(FailureAccrual(max_failures=spec["input"]["max_failures"]), Random(1))
     for event in spec["input"]["events"]:
         if event == "backoff elapses":
             now = accrual.until
@@ -37,14 +36,14 @@ def test_without_a_rule_the_gate_is_open_for_ever() -> None:
 
 
 def test_a_success_in_between_starts_the_count_again() -> None:
-    accrual = Accrual(ConsecutiveFailures(), Random(1))
+    accrual = Accrual(FailureAccrual(), Random(1))
     for success in [False] * 6 + [True] + [False] * 6:
         assert accrual.observe(success, 0.0) is GateState.OPEN
     assert accrual.observe(False, 0.0) is GateState.SHUT
 
 
 def test_each_failed_probation_doubles_the_penalty_and_recovery_starts_it_over() -> None:
-    rule = ConsecutiveFailures(max_failures=1, backoff=Backoff(1.0, 60.0, 0.0))
+    rule = FailureAccrual(max_failures=1, jitter=0.0)
     accrual, now, waits = Accrual(rule, Random(1)), 0.0, []
     for _ in range(4):
         accrual.observe(False, now)
@@ -58,7 +57,7 @@ def test_each_failed_probation_doubles_the_penalty_and_recovery_starts_it_over()
 
 
 def test_a_shut_gate_ignores_stragglers() -> None:
-    accrual = Accrual(ConsecutiveFailures(max_failures=1), Random(1))
+    accrual = Accrual(FailureAccrual(max_failures=1), Random(1))
     accrual.observe(False, 0.0)
     until = accrual.until
     for success in (True, False):
@@ -79,7 +78,7 @@ def test_the_balancer_leaves_a_tripped_endpoint_alone() -> None:
     spec = vector("accrual-07")
     site = failing("10.0.0.2")
     site.get()
-    site.resolved[0].accrue(ConsecutiveFailures(max_failures=spec["input"]["max_failures"]))
+    site.resolved[0].accrue(FailureAccrual(max_failures=spec["input"]["max_failures"]))
     failures = 0
     while failures < spec["input"]["max_failures"]:
         failures += site.get().status == 500
@@ -91,7 +90,7 @@ def test_all_shut_means_504_then_503_then_a_probe() -> None:
     site.knows(*pods(1))
     site.get()
     destination = site.resolved[0]
-    destination.accrue(ConsecutiveFailures(max_failures=1, backoff=Backoff(10.0, 60.0, 0.0)))
+    destination.accrue(FailureAccrual(max_failures=1, min_penalty=10.0, jitter=0.0))
     assert site.get().status == 500  # trips: shut until 10 s
     assert site.get().status == 504
     assert site.hand.now == 3.0
@@ -107,7 +106,7 @@ def test_probation_lets_exactly_one_request_through() -> None:
     site = Site(backend=lambda send: (0.5, Response(500 if site.hand.now < 1 else 200)))
     site.knows(*pods(1))
     site.get()
-    site.resolved[0].accrue(ConsecutiveFailures(max_failures=1, backoff=Backoff(1.0, 60.0, 0.0)))
+    site.resolved[0].accrue(FailureAccrual(max_failures=1, jitter=0.0))
     site.get()
     site.hand.advance(1.0)
     sent = len(site.hand.sends)
