@@ -21,10 +21,8 @@ __all__ = ["answer"]
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 # One directive of a log filter: a level, a target, or both; spans in brackets.
-DIRECTIVE = re.compile(
-    r"(?:trace|debug|info|warn|error|off|[\w:]*(?:\[[^\]]*\])?(?:=(?:trace|debug|info|warn|error|off))?)",
-    re.I,
-)
+LEVEL = "(?:trace|debug|info|warn|error|off)"
+DIRECTIVE = re.compile(rf"{LEVEL}|[\w:]*(?:\[[^\]]*\])?(?:={LEVEL})?", re.IGNORECASE)
 Handler: TypeAlias = Callable[["Proxy", Request, Peer], Response]
 
 

@@ -1,7 +1,7 @@
 """What a proxy says of itself: its build and its clock.
 
-*Differs:* what only a real process has (CPU time, memory, descriptors) is up to whoever runs the proxy as one,
-by :meth:`mesh.proxy.metrics.Registry.reading`.
+*Differs:* what only a real process has (CPU time, memory, descriptors) is up to whoever runs the proxy as
+one, by :meth:`mesh.proxy.metrics.Registry.reading`.
 """
 
 from collections.abc import Callable

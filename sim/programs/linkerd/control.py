@@ -45,6 +45,7 @@ class ControlClient:
         self.host, _, port = address.rpartition(":")
         self.port = int(port)
         self.server_name = server_name
+        self.meter = proxy.proxy.control_meter(address, server_name)
         self._rng = self.engine.stream("control", proxy.container.pod.name)
         self._conn: Conn | None = None
         self._opening: simpy.Event | None = None
@@ -59,6 +60,8 @@ class ControlClient:
         conn = yield from self._open()
         if isinstance(conn, Refusal):
             return fail(conn.error)
+        start = self.engine.now
+        self.meter.requests.inc()
         event = self.engine.event()
         request = Request("POST", f"{self.host}:{self.port}", path, body=body, grpc=True)
         request.context = Hop(0, 0)
@@ -68,6 +71,10 @@ class ControlClient:
         expiry.cancel()
         if isinstance(response, Refusal):
             response = fail(response.error)
+        if response.status:
+            self.meter.record(True, response, self.engine.now - start)
+        else:
+            self.meter.failed("timeout" if response.error == "timeout" else "unclassified")
         if response.error == "timeout":
             exchange.abandon()
         if isinstance(response.body, Stream):
@@ -140,8 +147,10 @@ class IdentityLoop:
                 wait = self._renewal()
             elif response.error:
                 failures += 1
+                self.proxy.proxy.identity.failed()
                 wait = self.client.backoff(failures)
             else:
+                self.proxy.proxy.identity.failed()
                 text = response.grpc_message or f"status {response.status}"
                 self.proxy.container.log(f"WARN linkerd_identity: Failed to obtain identity error={text}")
                 wait = self._renewal()

@@ -134,6 +134,7 @@ class AdminPort:
         """Inside the simulation a scraper may ask for the registry itself instead of its text."""
         request, proxy = exchange.request, self.program.proxy
         if request.path == "/metrics" and (request.headers or {}).get("accept") == REGISTRY_TYPE:
+            proxy.scraped()
             exchange.reply(Response(200, body=proxy.registry))
         else:
-            exchange.reply(proxy.admin(request))
+            exchange.reply(proxy.admin(request, Peer(exchange.conn.peer_ip)))

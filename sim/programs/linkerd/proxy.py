@@ -36,7 +36,6 @@ class LinkerdProxy:
         self.discoveries: dict[Destination, Discovery] = {}
         self.followers: dict[Logical, LogicalFollower] = {}
         self.ports = PortPolicies(self)
-        self.draining = False
         self.transport: ProxyTransport | None = None
 
     # -- life ------------------------------------------------------------------------------------------
@@ -49,6 +48,7 @@ class LinkerdProxy:
                 env,
                 epoch=self.engine.calendar.epoch,
                 policy_labels=PREFIX + "POLICY_SVC_ADDR" in env,
+                version=self.container.image.rpartition(":")[2],
             )
         except InvalidConfig as error:
             self.container.log(f"ERROR linkerd_app: Invalid configuration: {error}")
@@ -58,6 +58,7 @@ class LinkerdProxy:
             config = replace(config, pod_ip=self.container.pod.ip)
         self.config = config
         self.proxy = self._proxy(config)
+        self.proxy.drain.begun.waiters.append(self._drain)
         anchors = env.get(PREFIX + "IDENTITY_TRUST_ANCHORS", "")
         self.credentials = Credentials(config.identity_name, anchors)
         self.transport = ProxyTransport(self.container, self.world, self.credentials, self.proxy)
@@ -115,22 +116,27 @@ class LinkerdProxy:
                 return
             event = steps.send(value)
 
+    @property
+    def draining(self) -> bool:
+        """Whether new connections are refused."""
+        return not self.proxy.drain.accepting
+
     def terminate(self) -> None:
-        """SIGTERM: take no new connections, finish what is in flight, then exit.
-
-        *Differs:* upstream waits for open connections to close, at most 120 s; here for requests in flight.
-        """
-        self.draining = True
+        """SIGTERM: take no new connections, finish what is in flight, then exit."""
         self.container.log("INFO linkerd_signal: received SIGTERM, starting shutdown")
-        self._drain(None)
+        self.proxy.drain.begin()
 
-    def _drain(self, _: Any) -> None:
+    def _drain(self, _: Any = None) -> None:
+        """Look whether it is time to exit.
+
+        *Differs:* upstream waits for open connections to close; here for requests in flight.
+        """
         if not self.container.alive:
             return
-        if any(conn.pending for conn in self.container.pod.net.conns):
-            self.engine.call_in(0.1, self._drain)
-        else:
+        if self.proxy.drain.look(any(conn.pending for conn in self.container.pod.net.conns)):
             self.container.exit(0)
+        else:
+            self.engine.call_in(0.1, self._drain)
 
     def stopped(self) -> None:
         """The process is gone: so are its connections and subscriptions."""

@@ -3,7 +3,7 @@
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from mesh.messages import Certificate, Request
+from mesh.messages import Certificate
 from mesh.proxy.config import ProxyConfig
 from mesh.proxy.identity import Identity, IdentityState
 from mesh.proxy.metrics import Registry
@@ -46,42 +46,39 @@ def test_a_certificate_that_is_over_already_is_no_certificate() -> None:
     identity = Identity(registry)
     assert not identity.certified(until(50.0), 50.0)
     assert identity.state is IdentityState.NONE
-    assert registry.total("identity_cert_refresh_count") == 0
+    assert registry.total("control_identity_cert_refreshes_total", result="error") == 1
+    assert registry.total("control_identity_cert_refreshes_total", result="ok") == 0
 
 
-def test_metrics() -> None:
-    site = Site(ProxyConfig(epoch=1_000_000.0))
+def renewed(config: ProxyConfig) -> dict[str, float]:
+    """The samples of a proxy that was certified twice and refused once."""
+    site = Site(config)
     assert site.proxy.certify(until(1_000_100.0))
     site.hand.advance(50)
     assert site.proxy.certify(until(1_000_200.0))
-    samples = {
-        sample.name: sample.value
+    assert not site.proxy.certify(until(1_000_000.0))
+    return {
+        sample.name + "".join(sample.labels.values()): sample.value
         for family in text_string_to_metric_families(site.proxy.registry.expose())
         for sample in family.samples
     }
+
+
+def test_metrics() -> None:
+    samples = renewed(ProxyConfig(epoch=1_000_000.0))
+    assert samples["control_identity_cert_expiration_timestamp_seconds"] == 1_000_200.0
+    assert samples["control_identity_cert_refresh_timestamp_seconds"] == 1_000_050.0
+    assert samples["control_identity_cert_refreshes_totalok"] == 2
+    assert samples["control_identity_cert_refreshes_totalerror"] == 1
+    assert samples["process_start_time_seconds"] == 1_000_000.0
+    assert samples["process_clock_time_seconds"] == 1_000_050.0
+
+
+def test_metrics_in_the_words_of_the_old_edition() -> None:
+    samples = renewed(ProxyConfig(epoch=1_000_000.0, policy_labels=False))
     assert samples["identity_cert_expiration_timestamp_seconds"] == 1_000_200.0
     assert samples["identity_cert_refresh_count"] == 2
-    assert samples["process_start_time_seconds"] == 1_000_000.0
-
-
-def ask(site: Site, path: str, method: str = "GET") -> tuple[int, object]:
-    response = site.proxy.admin(Request(method, "10.0.0.1:4191", path))
-    return response.status, response.body
-
-
-def test_admin() -> None:
-    site = Site()
-    assert ask(site, "/live") == (200, "live\n")
-    assert ask(site, "/ready") == (503, "not ready\n")
-    site.proxy.certify(until(10.0))
-    assert ask(site, "/ready") == (200, "ready\n")
-    site.hand.advance(20.0)
-    assert ask(site, "/ready?x") == (200, "ready\n")  # it latches
-    assert ask(site, "/metrics", "POST") == (405, None)
-    assert ask(site, "/nothing") == (404, None)
-    status, text = ask(site, "/metrics")
-    assert status == 200
-    assert "# TYPE identity_cert_expiration_timestamp_seconds gauge" in str(text)
+    assert not any(name.startswith("control_") for name in samples)
 
 
 def test_without_identity_it_is_ready_and_says_so_in_labels() -> None:

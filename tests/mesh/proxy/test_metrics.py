@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
-from mesh.messages import Peer, Profile, Response
-from mesh.proxy.metrics import FAMILIES, LATENCY_BOUNDS, Histogram, Registry
+from mesh.messages import EndpointUpdate, Peer, Profile, Request, Response
+from mesh.proxy.config import ProxyConfig
+from mesh.proxy.metrics import FAMILIES, LATENCY_BOUNDS, RETAIN, Histogram, Registry
+from mesh.proxy.transport import count_detection, count_error, count_protocol, count_transport_header
 from tests.mesh.proxy.hand import Site, pods
 
 ROUTES = ({"name": "all", "condition": {"pathRegex": "/.*"}, "isRetryable": False},)
@@ -172,3 +174,151 @@ def test_labels_of_a_connection_to_an_endpoint_are_the_endpoints() -> None:
 def test_every_family_says_what_it_is() -> None:
     assert all(family.help and family.kind for family in FAMILIES.values())
     assert all((family.kind == "histogram") == bool(family.bounds) for family in FAMILIES.values())
+
+
+# -- every family --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", list(FAMILIES))
+def test_every_family_is_understood_by_prometheus(name: str) -> None:
+    family, registry, labels = FAMILIES[name], Registry(), (("tls", "true"),)
+    if family.kind == "histogram":
+        registry.histogram(name, labels).observe(family.bounds[0])
+    elif family.kind == "gauge":
+        registry.gauge(name, labels).set(3)
+    else:
+        registry.counter(name, labels).inc(3)
+    (parsed,) = text_string_to_metric_families(registry.expose())
+    assert parsed.type == family.kind
+    assert parsed.documentation == family.help
+    assert parsed.name == (name.removesuffix("_total") if family.kind == "counter" else name)
+    if family.kind == "histogram":
+        bounds = [float(each.labels["le"]) for each in parsed.samples if each.name.endswith("_bucket")]
+        assert bounds == [*family.bounds, float("inf")]
+        assert parsed.samples[0].value == 1
+    else:
+        assert [(each.name, each.labels, each.value) for each in parsed.samples] == [
+            (name, {"tls": "true"}, 3)
+        ]
+
+
+def test_what_connections_turned_out_to_be() -> None:
+    site = Site()
+    registry = site.proxy.registry
+    count_detection(registry, "inbound", "http/1", 0.0005)
+    count_detection(registry, "inbound", "read_timeout", 10.0)
+    count_protocol(registry, "opaq")
+    count_transport_header(registry, "http/2", 8080)
+    count_error(registry, "inbound", "tls detection timeout", (("target_addr", "10.0.0.1:80"),))
+    assert site.total("inbound_tcp_detect_http_results_total", result="read_timeout") == 1
+    assert site.total("outbound_tcp_protocol_connections_total", protocol="opaq") == 1
+    assert site.total("inbound_tcp_transport_header_connections_total", target_port="8080") == 1
+    assert site.total("inbound_tcp_errors_total", error="tls detection timeout") == 1
+    duration = registry.histogram("inbound_tcp_detect_http_duration_seconds")
+    assert duration.counts == [1, 0, 1]
+
+
+def test_a_reading_is_read_when_it_is_scraped() -> None:
+    site = Site(ProxyConfig(epoch=1000.0, version="v2.300.0"))
+    site.hand.advance(7.0)
+    assert site.total("process_clock_time_seconds") == 1007.0
+    assert site.total("process_start_time_seconds") == 1000.0
+    assert site.total("proxy_build_info", version="v2.300.0") == 1
+
+
+def test_requests_to_the_control_plane() -> None:
+    site = Site()
+    meter = site.proxy.control_meter("linkerd-policy:8090", "linkerd-destination.linkerd")
+    meter.requests.inc()
+    meter.record(True, Response(200, grpc_status=0), 0.004)
+    meter.failed("timeout")
+    assert site.total("control_request_total", addr="linkerd-policy:8090", tls="true") == 1
+    assert site.total("control_response_total", classification="success", grpc_status="0") == 1
+    assert site.total("control_response_total", classification="failure", error="timeout") == 1
+
+
+# -- expiry --------------------------------------------------------------------------------------------------
+
+
+def names(site: Site) -> set[str]:
+    """The classic families that have series."""
+    return {each.name for each in site.proxy.registry.handles() if FAMILIES[each.name].scope}
+
+
+def scrape(site: Site, seconds: float) -> None:
+    """Let time pass, scraping every half minute."""
+    for _ in range(int(seconds / 30)):
+        site.hand.advance(30.0)
+        site.proxy.admin(Request("GET", "admin", "/metrics"))
+
+
+def test_series_nobody_counts_in_go_after_ten_minutes() -> None:
+    site = Site()
+    site.hand.run(site.inbound())
+    site.proxy.tcp_open("inbound", "src", site.proxy.accepted_labels(Peer("10.0.0.9"), 8080)).close()
+    scrape(site, RETAIN - 60)
+    assert {"request_total", "response_latency_ms", "tcp_open_total"} <= names(site)
+    scrape(site, 180)
+    assert names(site) == set()
+    # Policy's counters do not expire, and the next request counts from nothing.
+    assert site.total("inbound_http_authz_allow_total") == 1
+    site.hand.run(site.inbound())
+    assert site.total("request_total") == site.total("response_total") == 1
+    assert site.total("inbound_http_authz_allow_total") == 2
+
+
+def test_what_is_counted_in_or_open_stays() -> None:
+    site = Site()
+    connection = site.proxy.tcp_open("inbound", "src", site.proxy.accepted_labels(Peer("10.0.0.9"), 8080))
+    for _ in range(30):
+        site.hand.run(site.inbound())
+        scrape(site, 60)
+    assert site.total("request_total") == 30
+    assert site.total("tcp_open_connections") == 1
+    connection.close()
+    assert site.total("tcp_close_total") == 1
+
+
+def test_endpoints_that_are_known_keep_their_series_and_others_lose_them() -> None:
+    site = Site()
+    site.knows(*pods(2))
+    for _ in range(20):
+        site.get()
+    destination = site.resolved[0]
+    destination.held += 1
+    scrape(site, 2 * RETAIN)
+    assert site.total("request_total") == 20
+    destination.update(EndpointUpdate(remove=(("10.0.0.1", 8080),)))
+    scrape(site, 2 * RETAIN)
+    left = {
+        dict(each.labels)["target_ip"]
+        for each in site.proxy.registry.handles()
+        if each.name == "request_total"
+    }
+    assert left == {"10.0.0.2"}
+    destination.held -= 1
+    site.proxy.sweep()
+    scrape(site, 120)
+    assert names(site) == set()
+
+
+def test_text_and_handles_agree_after_something_expired() -> None:
+    site = busy()
+    site.hand.advance(1.0)
+    site.proxy.scraped()
+    site.hand.advance(RETAIN + 60)
+    site.hand.run(site.inbound(peer=Peer("10.0.0.7", "late")))
+    site.proxy.scraped()
+    registry = site.proxy.registry
+    assert site.total("request_total", direction="inbound", client_id="late") == 1
+    assert site.total("request_total", direction="inbound") == 1
+    listed = {
+        (each.name, frozenset(each.labels)): value
+        for each, value in zip(registry.series(), registry.values(), strict=True)
+    }
+    parsed = {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(registry.expose())
+        for sample in family.samples
+    }
+    assert parsed == listed
