@@ -69,12 +69,16 @@ class Concrete:
 
     def reset(self, addresses: tuple[Address, ...], labels: Labels = ()) -> None:
         """The whole set, as a new stream starts with it: whatever is not named has gone meanwhile."""
-        named = {(address.ip, address.port) for address in addresses}
-        gone = tuple(key for key in self.endpoints if key not in named)
+        gone = self.missing(addresses)
         before = dict(self.updates)
         self.update(EndpointUpdate(add=addresses, remove=gone, labels=labels))
         if self.updates != before:
             self.updates = {**before, "Reset": before["Reset"] + 1}
+
+    def missing(self, addresses: tuple[Address, ...]) -> tuple[tuple[str, int], ...]:
+        """Which of its endpoints are not among ``addresses``."""
+        named = {(address.ip, address.port) for address in addresses}
+        return tuple(key for key in self.endpoints if key not in named)
 
     def single(self, address: Address) -> None:
         """It is one endpoint, and no set."""

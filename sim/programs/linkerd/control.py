@@ -257,7 +257,18 @@ class Discovery(Follower):
         self.destination = destination
         self.name = ""
         self._fresh = False
+        self._held: list[Profile] | None = None
         self.process = self.engine.process(self._profile())
+
+    def await_policy(self) -> None:
+        """Hold profiles back until :meth:`go_on`: nothing is sent before both have answered."""
+        self._held = []
+
+    def go_on(self) -> None:
+        """The policy is known, or that there is none for now."""
+        held, self._held = self._held, None
+        for profile in (held or ())[-1:]:
+            self._on_profile(profile)
 
     def _profile(self) -> Steps:
         """Follow the profile of the original destination for as long as the destination is used."""
@@ -267,6 +278,9 @@ class Discovery(Follower):
             self.destination.not_found()
 
     def _on_profile(self, profile: Profile) -> None:
+        if self._held is not None:
+            self._held.append(profile)
+            return
         self.destination.profile(profile)
         if profile.name and profile.name != self.name:
             self.name = profile.name
@@ -294,5 +308,5 @@ class Discovery(Follower):
             gone = tuple(key for key in self.destination.endpoints if key not in named)
             if gone:
                 self.destination.update(EndpointUpdate(remove=gone))
-        self.proxy.forget(update.remove, self.destination)
+        self.proxy.forget(update.remove, self.destination.own)
         self.destination.update(update)

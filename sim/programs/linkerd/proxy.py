@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from mesh.messages import Certificate
+from mesh.proxy.concrete import Concrete
 from mesh.proxy.config import InvalidConfig, ProxyConfig
 from mesh.proxy.destination import Destination
 from mesh.proxy.logical import Logical
@@ -15,6 +16,7 @@ from mesh.proxy.proxy import Proxy
 from sim.cluster.program import Container
 from sim.programs.linkerd.control import ControlClient, Discovery, IdentityLoop, LogicalFollower
 from sim.programs.linkerd.listeners import AdminPort, Inbound, Outbound, Refused
+from sim.programs.linkerd.outbound import BackendFollower, PolicyFollower, configured
 from sim.programs.linkerd.policy import PortPolicies
 from sim.programs.linkerd.tap import TapPort
 from sim.programs.linkerd.transport import Credentials, Hello, ProxyTransport, judge
@@ -35,6 +37,8 @@ class LinkerdProxy:
         self.world = world
         self.discoveries: dict[Destination, Discovery] = {}
         self.followers: dict[Logical, LogicalFollower] = {}
+        self.policies: dict[Destination, PolicyFollower] = {}
+        self.backends: dict[Concrete, BackendFollower] = {}
         self.ports = PortPolicies(self)
         self.transport: ProxyTransport | None = None
 
@@ -87,6 +91,8 @@ class LinkerdProxy:
             follow=self.follow,
             unfollow=self.unfollow,
             watch=self.ports.watch,
+            resolve_backend=self.resolve_backend,
+            release_backend=self.release_backend,
         )
 
     def _listen_to_tap(self) -> None:
@@ -143,6 +149,10 @@ class LinkerdProxy:
         for discovery in list(self.discoveries.values()):
             discovery.stop()
         self.discoveries.clear()
+        for each in (*self.policies.values(), *self.backends.values()):
+            each.stop()
+        self.policies.clear()
+        self.backends.clear()
         for follower in self.followers.values():
             follower.stop()
         self.followers.clear()
@@ -179,20 +189,43 @@ class LinkerdProxy:
     def resolve(self, destination: Destination) -> None:
         """The proxy met a destination for the first time: follow it."""
         self.discoveries[destination] = Discovery(self, self.destination, destination)
+        if configured(self):
+            discovery = self.discoveries[destination]
+            discovery.await_policy()
+            self.policies[destination] = PolicyFollower(self, destination, discovery.go_on)
+
+    def resolve_backend(self, concrete: Concrete) -> None:
+        """A route or split leads to a further authority: follow it."""
+        self.backends[concrete] = BackendFollower(self, concrete)
+
+    def release_backend(self, concrete: Concrete) -> None:
+        """Nothing leads to that authority any more."""
+        follower = self.backends.pop(concrete, None)
+        if follower is not None:
+            follower.stop()
+        self._forget_unused(concrete)
 
     def release(self, destination: Destination) -> None:
         """The destination idled out: its connections close, unless another destination leads there too."""
         discovery = self.discoveries.pop(destination, None)
         if discovery is not None:
             discovery.stop()
+        policy = self.policies.pop(destination, None)
+        if policy is not None:
+            policy.stop()
+        self._forget_unused(destination.own)
+
+    def _forget_unused(self, concrete: Concrete) -> None:
+        """Close the connections of its endpoints that nothing else leads to."""
         if self.transport is None:
             return
         used = {
             endpoint.address
             for other in self.proxy.destinations.values()
-            for endpoint in other.endpoints.values()
+            for each in other.concretes
+            for endpoint in each.endpoints.values()
         }
-        for endpoint in destination.endpoints.values():
+        for endpoint in concrete.endpoints.values():
             if endpoint.address not in used:
                 self.transport.forget(endpoint.address)
 
@@ -206,10 +239,10 @@ class LinkerdProxy:
         if follower is not None:
             follower.stop()
 
-    def forget(self, removed: tuple[tuple[str, int], ...], destination: Destination) -> None:
+    def forget(self, removed: tuple[tuple[str, int], ...], concrete: Concrete) -> None:
         """Endpoints went away: close their connections."""
         for key in removed:
-            endpoint = destination.endpoints.get(key)
+            endpoint = concrete.endpoints.get(key)
             if endpoint is not None and self.transport is not None:
                 self.transport.forget(endpoint.address)
 
