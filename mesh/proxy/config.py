@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from mesh.proxy.atoms.backoff import Backoff
 from mesh.proxy.atoms.ewma import DEFAULT_DECAY, DEFAULT_RTT
 from mesh.proxy.duration import InvalidDuration, proxy_duration
+from mesh.proxy.load import MAX_IN_FLIGHT
 
 __all__ = ["CLUSTER_NETWORKS", "DEFAULT_POLICIES", "InvalidConfig", "ProxyConfig", "port_ranges"]
 
@@ -47,6 +48,7 @@ class ProxyConfig:
         outbound_connect_timeout: for a connection to an endpoint. Charts set 1000 ms.
         inbound_connect_timeout: for a connection to the application. Charts set 100 ms.
         outbound_failfast, inbound_failfast: how long a request waits at the head of a queue.
+        inbound_max_in_flight, outbound_max_in_flight: requests served at once; more are refused.
         queue_capacity: requests that may wait behind the one at the head.
         outbound_idle: how long an unused destination is kept.
         outbound_backoff, inbound_backoff: between attempts to connect again.
@@ -79,6 +81,8 @@ class ProxyConfig:
     inbound_connect_timeout: float = 0.3
     outbound_failfast: float = 3.0
     inbound_failfast: float = 1.0
+    inbound_max_in_flight: int = MAX_IN_FLIGHT
+    outbound_max_in_flight: int = MAX_IN_FLIGHT
     queue_capacity: int = 10_000
     outbound_idle: float = 5.0
     outbound_backoff: Backoff = OUTBOUND_BACKOFF
@@ -137,6 +141,8 @@ class ProxyConfig:
             inbound_connect_timeout=read.duration("INBOUND_CONNECT_TIMEOUT", 0.3),
             outbound_failfast=read.duration("OUTBOUND_HTTP_FAILFAST_TIMEOUT", 3.0),
             inbound_failfast=read.duration("INBOUND_HTTP_FAILFAST_TIMEOUT", 1.0),
+            inbound_max_in_flight=read.integer("INBOUND_MAX_IN_FLIGHT", MAX_IN_FLIGHT),
+            outbound_max_in_flight=read.integer("OUTBOUND_MAX_IN_FLIGHT", MAX_IN_FLIGHT),
             queue_capacity=read.integer("OUTBOUND_HTTP_QUEUE_CAPACITY", 10_000),
             outbound_idle=read.duration("OUTBOUND_DISCOVERY_IDLE_TIMEOUT", 5.0),
             default_policy=read.text("INBOUND_DEFAULT_POLICY") or "all-unauthenticated",

@@ -15,6 +15,7 @@ from mesh.proxy.identity import Identity
 from mesh.proxy.layers import Layer
 from mesh.proxy.layers.canonical import CANONICAL
 from mesh.proxy.layers.observe import Meter
+from mesh.proxy.load import Load
 from mesh.proxy.logical import Logical
 from mesh.proxy.metrics import Labels, Registry
 from mesh.proxy.policy import ServerPolicy
@@ -96,7 +97,17 @@ class Proxy:
         self.destinations: dict[tuple[str, tuple[str, int]], Destination] = {}
         self.clients: dict[tuple[int, bool, str, str], Layer] = {}
         self.logicals: dict[str, Logical] = {}
-        self._shared = Shared(config, clock, rng, self.registry, [], full, resolve_backend, release_backend)
+        self._shared = Shared(
+            config,
+            clock,
+            rng,
+            self.registry,
+            full=full,
+            resolve_backend=resolve_backend,
+            release_backend=release_backend,
+            inbound_load=Load(config.inbound_max_in_flight),
+            outbound_load=Load(config.outbound_max_in_flight),
+        )
         self.ports = Ports(config, self.registry, watch)
         # Ports whose policy depends on addresses, so that stacks cannot be shared between them.
         self._by_address: set[int] = set()
@@ -151,7 +162,11 @@ class Proxy:
         if scope != "endpoint":
             return any(each.name == named["dst"] for each in self.destinations.values())
         address = (named["target_ip"], int(named["target_port"]))
-        return any(address in each.endpoints for each in self.destinations.values())
+        return any(
+            address in concrete.endpoints
+            for each in self.destinations.values()
+            for concrete in each.concretes
+        )
 
     def control_meter(self, addr: str, server_id: str = "") -> Meter:
         """Counts requests to a service of the control plane at ``addr``; empty without TLS."""

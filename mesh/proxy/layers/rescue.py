@@ -8,6 +8,7 @@ from typing import NamedTuple
 from mesh.messages import Request, Response, fail
 from mesh.proxy.effects import Flow
 from mesh.proxy.layers import Layer
+from mesh.proxy.load import Load
 from mesh.proxy.metrics import Labels, Registry
 
 __all__ = ["ERRORS", "Made", "Rescue", "refuse", "synthesize", "within"]
@@ -97,15 +98,18 @@ def refuse(error: str) -> Flow:
 
 
 class Rescue:
-    """Turns responses that never came into ones that did, and counts why.
+    """Turns responses that never came into ones that did, and counts why; sheds what is too much.
+
+    The limit of requests in flight is upstream's next layer; here it costs no generator of its own.
 
     Args:
+        load: requests in flight, shared by all stacks of a direction.
         context: what the message starts with.
         explain: whether the caller may see why: always outbound, only meshed peers inbound.
         registry, family, labels: where errors are counted, under an additional label ``error``.
     """
 
-    __slots__ = ("context", "explain", "family", "labels", "next", "registry")
+    __slots__ = ("context", "explain", "family", "labels", "load", "next", "registry")
 
     def __init__(
         self,
@@ -115,9 +119,11 @@ class Rescue:
         explain: bool,
         registry: Registry,
         family: str,
+        load: Load,
         labels: Labels = (),
     ) -> None:
         self.next = following
+        self.load = load
         self.context = context
         self.explain = explain
         self.registry = registry
@@ -125,7 +131,15 @@ class Rescue:
         self.labels = labels
 
     def __call__(self, request: Request, deadline: float) -> Flow:
-        response = yield from self.next(request, deadline)
+        load = self.load
+        if load.count < load.limit:
+            load.count += 1
+            try:
+                response = yield from self.next(request, deadline)
+            finally:
+                load.count -= 1
+        else:
+            response = fail("loadshed")
         if response.status:
             return response
         error = response.error

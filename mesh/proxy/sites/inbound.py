@@ -79,6 +79,7 @@ class ClientSite:
             explain=self.explained,
             registry=self.shared.registry,
             family="inbound_http_errors_total",
+            load=self.shared.inbound_load,
         )
 
     def identify(self, following: Layer) -> Layer:

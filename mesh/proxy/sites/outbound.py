@@ -61,6 +61,7 @@ class ServiceSite:
             explain=self.shared.config.informational_headers,
             registry=self.shared.registry,
             family="outbound_http_errors_total",
+            load=self.shared.outbound_load,
         )
 
     def canonical(self, following: Layer) -> Layer:

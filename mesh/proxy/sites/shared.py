@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mesh.proxy.config import ProxyConfig
+from mesh.proxy.load import Load
 from mesh.proxy.metrics import Registry
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ class Shared:
         resolve_backend: an authority that a route or split leads to is wanted; whoever subscribes tells it
             what it learns.
         release_backend: it is not wanted any more.
+        inbound_load, outbound_load: requests in flight.
     """
 
     config: ProxyConfig
@@ -35,3 +37,5 @@ class Shared:
     full: bool = False
     resolve_backend: "Callable[[Concrete], object]" = lambda backend: None
     release_backend: "Callable[[Concrete], object]" = lambda backend: None
+    inbound_load: Load = field(default_factory=Load)
+    outbound_load: Load = field(default_factory=Load)

@@ -18,7 +18,7 @@ from mesh.proxy.policy import (
     ServerPolicy,
 )
 from mesh.proxy.proxy import MAX_CLIENTS
-from tests.mesh.proxy.hand import Site
+from tests.mesh.proxy.hand import Site, pods
 from tests.mesh.proxy.vectors import vector, vectors
 
 WEB = "web.emojivoto.serviceaccount.identity.linkerd.cluster.local"
@@ -355,3 +355,31 @@ def test_sends_carry_the_request_as_it_is() -> None:
     assert response.body == "hello"
     assert seen == [request]
     assert (request.body, request.size, request.context) == ({"a": 1}, 7, "mine")
+
+
+# -- too much at once ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("direction", ["inbound", "outbound"])
+def test_more_requests_than_may_be_in_flight_are_shed(direction: str) -> None:
+    config = ProxyConfig(inbound_max_in_flight=2, outbound_max_in_flight=2)
+    site = Site(config, backend=lambda send: (1.0, Response(200)))
+    site.knows(*pods(3))
+    flow = site.outbound if direction == "outbound" else lambda: site.inbound(peer=MESHED)
+    first, second = site.hand.start(flow()), site.hand.start(flow())
+    refused = site.hand.run(flow())
+    assert (refused.status, refused.headers["l5d-proxy-error"].split(": ")[-1]) == (
+        503,
+        "service unavailable",
+    )
+    assert site.total(f"{direction}_http_errors_total", error="loadshed") == 1
+    assert site.total("request_total") == 2, "what was shed reached no endpoint"
+    site.hand.close(first)
+    site.hand.advance(2.0)
+    assert second.response is not None
+    assert [site.hand.run(flow()).status for _ in range(3)] == [200] * 3
+
+
+def test_linkerds_limit_is_a_hundred_thousand_each_way() -> None:
+    config = ProxyConfig()
+    assert (config.inbound_max_in_flight, config.outbound_max_in_flight) == (100_000, 100_000)
