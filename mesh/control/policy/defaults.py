@@ -1,6 +1,5 @@
-"""The policy controller: what may reach a port of a pod.
+"""The policy of ports that no Server selects.
 
-Today the default policies; Servers and authorizations will be looked up before the default is taken.
 *Source:* policy-controller/k8s/index/src/inbound, policy-controller/core/src/inbound.rs.
 """
 
@@ -13,7 +12,14 @@ from mesh.control.discovery.endpoints import in_ports, pod_ports
 from mesh.editions import Edition
 from mesh.messages import InboundAuthorization, InboundPolicy
 
-__all__ = ["PolicyConfig", "inbound_policy"]
+__all__ = [
+    "EVERYWHERE",
+    "POLICIES",
+    "PolicyConfig",
+    "default_authorizations",
+    "inbound_policy",
+    "probe_paths",
+]
 
 Obj: TypeAlias = dict[str, Any]
 
@@ -32,11 +38,28 @@ PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
 
 @dataclass(frozen=True, slots=True)
 class PolicyConfig:
-    """How the policy controller was installed."""
+    """How the policy controller was installed.
+
+    Attributes:
+        namespace: of the control plane; part of identities.
+        domain: of the cluster; part of authorities.
+        trust_domain: of identities.
+    """
 
     default_policy: str = "all-unauthenticated"
     cluster_networks: tuple[str, ...] = ()
     opaque_ports: str = ""
+    namespace: str = "linkerd"
+    domain: str = "cluster.local"
+    trust_domain: str = "cluster.local"
+
+    def identity(self, service_account: str, namespace: str) -> str:
+        """The TLS name of pods that run under a service account."""
+        return f"{service_account}.{self.tenants(namespace)}"
+
+    def tenants(self, namespace: str) -> str:
+        """What the TLS names of a namespace end in."""
+        return f"{namespace}.serviceaccount.identity.{self.namespace}.{self.trust_domain}"
 
     @classmethod
     def of(cls, edition: Edition) -> "PolicyConfig":
@@ -45,11 +68,6 @@ class PolicyConfig:
 
 
 def inbound_policy(pod: Obj, port: int, config: PolicyConfig) -> InboundPolicy:
-    """The policy of one port of a pod."""
-    return _default(pod, port, config)
-
-
-def _default(pod: Obj, port: int, config: PolicyConfig) -> InboundPolicy:
     """The policy that the pod's annotation names (it was frozen at injection), else the installed one."""
     metadata = pod.get("metadata") or {}
     name = (metadata.get("annotations") or {}).get(DEFAULT_POLICY, config.default_policy)
@@ -60,12 +78,13 @@ def _default(pod: Obj, port: int, config: PolicyConfig) -> InboundPolicy:
         "default",
         name,
         protocol="opaque" if opaque else "detect",
-        authorizations=_authorizations(name, config),
-        probes=tuple(dict.fromkeys(_probe_paths(pod, port))),
+        authorizations=default_authorizations(name, config),
+        probes=tuple(dict.fromkeys(probe_paths(pod, port))),
     )
 
 
-def _authorizations(name: str, config: PolicyConfig) -> tuple[InboundAuthorization, ...]:
+def default_authorizations(name: str, config: PolicyConfig) -> tuple[InboundAuthorization, ...]:
+    """Whom a default policy, or a Server's ``accessPolicy``, lets in."""
     if name == "deny":
         return ()
     networks = config.cluster_networks if name.startswith("cluster-") else EVERYWHERE
@@ -74,7 +93,7 @@ def _authorizations(name: str, config: PolicyConfig) -> tuple[InboundAuthorizati
     return (InboundAuthorization("default", name, networks),)
 
 
-def _probe_paths(pod: Obj, port: int) -> Iterator[str]:
+def probe_paths(pod: Obj, port: int) -> Iterator[str]:
     """Paths that the kubelet asks for on this port."""
     for container in (pod.get("spec") or {}).get("containers") or ():
         names = {entry.get("name"): entry.get("containerPort") for entry in container.get("ports") or ()}
