@@ -150,11 +150,13 @@ class Peer:
         ip: source address.
         client_id: the verified mesh identity, or None without mTLS.
         no_tls_reason: why there is no identity: ``loopback``, ``no_tls_from_remote``, ``port_skipped``.
+        sni: whom its TLS is for, if that is not this proxy; empty otherwise.
     """
 
     ip: str
     client_id: str | None = None
     no_tls_reason: str = "no_tls_from_remote"
+    sni: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from mesh.proxy.metrics import Labels, Registry
 from mesh.proxy.policy import ServerPolicy
 from mesh.proxy.ports import Admission, Ports
 from mesh.proxy.sites.shared import Shared
-from mesh.proxy.stack import describe, inbound
+from mesh.proxy.stack import administration, describe, inbound
 from mesh.proxy.tap import Match, TapSession
 from mesh.proxy.telemetry.labels import LOOPBACK, outbound_endpoint, target
 from mesh.proxy.telemetry.process import introduce
@@ -141,9 +141,26 @@ class Proxy:
             stack = self._admit(request, peer, port, name)
         return stack(request, INFINITY)
 
-    def admin(self, request: Request, peer: Peer = LOCAL) -> Response:
-        """The answer to a request of ``peer`` on the admin port."""
-        return answer(self, request, peer)
+    def admin(
+        self,
+        request: Request,
+        peer: Peer = LOCAL,
+        reply: Callable[[Request], Response] | None = None,
+    ) -> Response:
+        """The answer to a request of ``peer`` on the admin port, or what policy says instead.
+
+        Args:
+            reply: answers in place of the admin server, if policy lets the request in.
+        """
+        port = self.config.admin_port
+        usual = reply or (lambda request: answer(self, request, peer))
+        flow = administration(self._shared, port, peer, self.policy(port), usual)(request, INFINITY)
+        try:
+            next(flow)
+        except StopIteration as end:
+            response: Response = end.value
+            return response
+        raise AssertionError("the admin server waits for nothing")
 
     def scraped(self) -> None:
         """The metrics were read: what has been idle for ten minutes goes, unless it may be needed again."""

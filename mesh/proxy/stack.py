@@ -16,6 +16,7 @@ from mesh.messages import (
     OutboundRule,
     Peer,
     Request,
+    Response,
     RouteMatch,
     StreamTimeouts,
 )
@@ -49,6 +50,7 @@ __all__ = [
     "ROUTE",
     "RULE",
     "SERVICE",
+    "administration",
     "describe",
     "endpoint_stack",
     "inbound",
@@ -289,6 +291,22 @@ def inbound(
 ) -> Layer:
     """The stack of one kind of client of one port, and of what its requests are for."""
     site = ClientSite(shared, port, grpc, peer, policy, limiter, logical, application)
+    return _assemble(CLIENT, site, shared.full)
+
+
+def administration(
+    shared: Shared, port: int, peer: Peer, policy: ServerPolicy | None, answer: Callable[[Request], Response]
+) -> Layer:
+    """The stack of a request to the proxy's own port: policy holds there as for any other."""
+
+    def answered(request: Request) -> Flow:
+        yield from ()
+        return answer(request)
+
+    def own(client: ClientSite, labels: Labels) -> Layer:
+        return lambda request, deadline: answered(request)
+
+    site = ClientSite(shared, port, False, peer, policy, None, None, own)
     return _assemble(CLIENT, site, shared.full)
 
 

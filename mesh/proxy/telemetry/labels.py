@@ -36,6 +36,8 @@ def accepted_tls(peer: Peer, identity: bool = True) -> Labels:
         return DISABLED
     if peer.client_id is not None:
         return (("tls", "true"), ("client_id", peer.client_id))
+    if peer.sni:
+        return (("tls", "opaque"), ("sni", peer.sni))
     return (("tls", "no_identity"), ("no_tls_reason", peer.no_tls_reason))
 
 

@@ -3,7 +3,7 @@
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from mesh.messages import Peer, Response
+from mesh.messages import Peer, Request, Response
 from mesh.proxy.destination import Destination
 from mesh.proxy.effects import Driver
 from mesh.proxy.transport import Connection
@@ -124,17 +124,24 @@ class AdminPort:
         self.program = program
 
     def accept(self, conn: Conn, hello: Any) -> Any:
-        """As the inbound port, but open from the start and whoever may ask."""
+        """As the inbound port, but open from the start."""
         try:
-            return self.program.handshake(hello)[1]
+            client_id, answer = self.program.handshake(hello)
         except Refused:
             return Refusal("tls")
+        local = conn.peer_ip.startswith("127.")
+        conn.state = Peer(conn.peer_ip, client_id, "loopback" if local else "no_tls_from_remote")
+        return answer
 
     def serve(self, exchange: Exchange) -> None:
         """Inside the simulation a scraper may ask for the registry itself instead of its text."""
-        request, proxy = exchange.request, self.program.proxy
-        if request.path == "/metrics" and (request.headers or {}).get("accept") == REGISTRY_TYPE:
-            proxy.scraped()
-            exchange.reply(Response(200, body=proxy.registry))
-        else:
-            exchange.reply(proxy.admin(request, Peer(exchange.conn.peer_ip)))
+        request = exchange.request
+        scrape = request.path == "/metrics" and (request.headers or {}).get("accept") == REGISTRY_TYPE
+        exchange.reply(
+            self.program.proxy.admin(request, exchange.conn.state, self._registry if scrape else None)
+        )
+
+    def _registry(self, request: Request) -> Response:
+        proxy = self.program.proxy
+        proxy.scraped()
+        return Response(200, body=proxy.registry)

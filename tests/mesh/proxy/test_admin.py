@@ -6,10 +6,11 @@ import json
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from mesh.messages import Certificate, Peer, Request, Response
+from mesh.messages import Certificate, InboundPolicy, Peer, Request, Response
 from mesh.proxy.atoms.gate import IllegalTransition
 from mesh.proxy.config import ProxyConfig
 from mesh.proxy.drain import TRANSITIONS, Drain, DrainInput, DrainState
+from mesh.proxy.policy import server_policy
 from tests.mesh.proxy.hand import Hand, Site
 
 LOCAL = Peer("127.0.0.1", None, "loopback")
@@ -119,6 +120,36 @@ def test_shutdown(enabled: str, method: str, peer: Peer, status: int, draining: 
     assert (body == "shutdown\n") is draining
     assert site.proxy.drain.accepting is not draining
     assert bool(told) is draining
+
+
+# -- policy --------------------------------------------------------------------------------------------------
+
+
+def test_the_admin_port_has_a_policy_as_any_other() -> None:
+    site = Site(ProxyConfig(default_policy="all-authenticated"))
+    prometheus = Peer("10.0.0.5", "prometheus.linkerd-viz")
+    assert (ask(site, "/metrics")[0], ask(site, "/metrics", peer=prometheus)[0]) == (403, 200)
+    assert site.watched == [4191]
+    probed = InboundPolicy("default", "all-authenticated", probes=("/live", "/ready"))
+    site.proxy.set_policy(4191, server_policy(probed))
+    site.proxy.certify(Certificate(b"", not_after=10.0))
+    assert [ask(site, path)[0] for path in ("/live", "/ready", "/metrics")] == [200, 200, 403]
+    assert ask(site, "/metrics", peer=LOCAL)[0] == 200
+    assert site.total("inbound_http_authz_allow_total", route_name="probe", target_port="4191") == 2
+    assert site.total("inbound_http_authz_deny_total", target_port="4191") == 2
+
+
+def test_without_policy_anybody_may_ask() -> None:
+    site = Site(ProxyConfig(policy_labels=False, default_policy="deny"))
+    assert ask(site, "/live")[0] == 200
+    assert site.watched == []
+
+
+def test_whoever_runs_the_proxy_may_answer_by_itself() -> None:
+    site = Site(ProxyConfig(default_policy="all-authenticated"))
+    request = Request("GET", "10.0.0.1:4191", "/metrics")
+    assert site.proxy.admin(request, KUBELET, lambda _: Response(204)).status == 403
+    assert site.proxy.admin(request, Peer("10.0.0.5", "prometheus"), lambda _: Response(204)).status == 204
 
 
 # -- drain ---------------------------------------------------------------------------------------------------

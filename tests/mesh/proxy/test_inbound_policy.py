@@ -256,6 +256,25 @@ def test_the_labels_of_an_admitted_connection_are_those_of_its_metrics() -> None
     connection.close()
 
 
+@pytest.mark.parametrize(
+    ("peer", "labels"),
+    [
+        (WEB, {"tls": "true", "client_id": WEB.client_id}),
+        (Peer("10.0.0.9", ""), {"tls": "true", "client_id": ""}),
+        (Peer("10.0.0.9", sni="example.com"), {"tls": "opaque", "sni": "example.com"}),
+        (PLAIN, {"tls": "no_identity", "no_tls_reason": "no_tls_from_remote"}),
+        (LOOPBACK, {"tls": "no_identity", "no_tls_reason": "loopback"}),
+        (Peer("10.0.0.9", None, "port_skipped"), {"tls": "no_identity", "no_tls_reason": "port_skipped"}),
+    ],
+)
+def test_how_a_connection_was_secured(peer: Peer, labels: dict[str, str]) -> None:
+    made = site(SERVER)
+    shown = dict(made.proxy.accepted_labels(peer, 8080))
+    assert {
+        name: shown[name] for name in ("tls", "client_id", "no_tls_reason", "sni") if name in shown
+    } == labels
+
+
 def test_tcp_vectors_through_the_proxy() -> None:
     for name in ("policy-07", "policy-10"):
         spec = vector(name)

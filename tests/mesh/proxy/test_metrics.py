@@ -261,10 +261,10 @@ def test_series_nobody_counts_in_go_after_ten_minutes() -> None:
     scrape(site, 180)
     assert names(site) == set()
     # Policy's counters do not expire, and the next request counts from nothing.
-    assert site.total("inbound_http_authz_allow_total") == 1
+    assert site.total("inbound_http_authz_allow_total", target_port="8080") == 1
     site.hand.run(site.inbound())
     assert site.total("request_total") == site.total("response_total") == 1
-    assert site.total("inbound_http_authz_allow_total") == 2
+    assert site.total("inbound_http_authz_allow_total", target_port="8080") == 2
 
 
 def test_what_is_counted_in_or_open_stays() -> None:
