@@ -69,6 +69,9 @@ class Registry:
     :meth:`expire`. Counting knows nothing of it: a look compares values with those of the look before.
     *Differs:* idleness is therefore measured from the look that saw the last change, up to a minute and a
     scrape's interval late.
+
+    Attributes:
+        added: called with every new handle, but for readings.
     """
 
     def __init__(self) -> None:
@@ -78,6 +81,7 @@ class Registry:
         self._listed = 0
         self._groups: dict[tuple[str, Labels], Group] = {}
         self._looked = -LOOK
+        self.added: list[Callable[[Handle], object]] = []
 
     def counter(self, name: str, labels: Labels = ()) -> Counter:
         """The counter (of kind ``counter`` or ``unknown``) with that name and labels; made on first use."""
@@ -118,6 +122,9 @@ class Registry:
             if group is None:
                 group = self._groups[scope, base] = Group()
             group.handles.append(handle)
+        if not isinstance(handle, Reading):
+            for tell in self.added:
+                tell(handle)
         return handle
 
     def expire(self, now: float, held: Held) -> list[tuple[str, Labels]]:

@@ -6,7 +6,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from mesh.grpc import CODES
+from mesh.grpc import code_label
 from mesh.messages import PolicyRef, Request, Response
 from mesh.proxy.effects import Flow
 from mesh.proxy.layers import Layer
@@ -144,7 +144,7 @@ class Measure:
         status = "" if error else str(response.status)
         if self.scope.grpc and not error:
             code = response.grpc_status
-            status = CODES[code] if code is not None and 0 <= code < len(CODES) else "UNKNOWN"
+            status = code_label(code)
         name = "grpc_status" if self.scope.grpc else "http_status"
         labels = (*self.scope.labels, (name, status), ("error", error))
         return self.registry.counter(self.scope.statuses, labels)

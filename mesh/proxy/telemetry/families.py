@@ -75,6 +75,8 @@ def _policy() -> Iterator[Family]:
         ("inbound_tcp_authz_allow_total", "Connections that policy allowed."),
         ("inbound_tcp_authz_deny_total", "Connections that policy refused."),
         ("inbound_tcp_authz_terminate_total", "Open connections that policy ended."),
+        ("inbound_http_statuses_total", "Responses of the application by their status."),
+        ("inbound_grpc_statuses_total", "The same for gRPC."),
         ("inbound_http_errors_total", "Errors of the inbound proxy."),
         ("inbound_tcp_errors_total", "Errors of the inbound proxy's connections."),
         ("outbound_http_errors_total", "Errors of the outbound proxy."),

@@ -237,6 +237,28 @@ def test_requests_to_the_control_plane() -> None:
     assert site.total("control_response_total", classification="failure", error="timeout") == 1
 
 
+def test_inbound_statuses_are_summed_over_clients() -> None:
+    answers = iter(
+        [Response(200), Response(503), Response(200), Response(200, grpc_status=14), Response(200)]
+    )
+    site = Site(backend=lambda send: (0.001, next(answers)))
+    for name in ("a", "b", "c"):
+        site.hand.run(site.inbound(peer=Peer("10.0.0.9", name)))
+    for name in ("a", "b"):
+        site.hand.run(site.inbound(peer=Peer("10.0.0.9", name), grpc=True))
+    http, grpc = "inbound_http_statuses_total", "inbound_grpc_statuses_total"
+    where = {"srv_name": "all-unauthenticated", "srv_port": "8080", "route_name": "default"}
+    assert [site.total(http, http_status=status, **where) for status in ("200", "503")] == [2, 1]
+    assert site.total(grpc, grpc_status="UNAVAILABLE", **where) == 1
+    assert site.total(grpc, grpc_status="UNKNOWN") == 1  # it said nothing
+    assert site.total(http) + site.total(grpc) == site.total("response_total")
+    site.hand.advance(1.0)
+    site.proxy.scraped()
+    site.hand.advance(2 * RETAIN)
+    site.proxy.scraped()
+    assert (site.total("response_total"), site.total(http)) == (0, 3), "the newer families do not expire"
+
+
 # -- expiry --------------------------------------------------------------------------------------------------
 
 
