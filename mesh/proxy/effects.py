@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeAlias
 
 from mesh.messages import Limits, Request, Response
 
-__all__ = ["Driver", "Effect", "Flow", "Limits", "Send", "Signal", "Sleep", "Wait"]
+__all__ = ["Driver", "Effect", "Flow", "Limits", "Run", "Send", "Signal", "Sleep", "Wait"]
 
 INFINITY = float("inf")
 
@@ -75,9 +75,17 @@ Effect: TypeAlias = Send | Sleep | Wait
 Flow: TypeAlias = Generator[Effect, Any, Response]
 
 
+class Run(Protocol):
+    """A flow that a driver runs."""
+
+    def close(self) -> object:
+        """Abandon it: nobody wants its result any more."""
+        ...
+
+
 class Driver(Protocol):
     """What runs flows: in simulated time, on sockets, or by hand in tests."""
 
-    def run(self, flow: Flow, done: Callable[[Response], object]) -> None:
-        """Run ``flow`` to its end, now or later, and call ``done`` once with its result."""
+    def run(self, flow: Flow, done: Callable[[Response], object]) -> Run:
+        """Run ``flow`` to its end, now or later, and call ``done`` once with its result, unless closed."""
         ...

@@ -48,15 +48,24 @@ class Server(Protocol):
         ...
 
 
-class Exchange:
-    """One message on a connection and who waits for its reply."""
+def _stop(stop: Callable[[], object]) -> None:
+    stop()
 
-    __slots__ = ("conn", "done", "request")
+
+class Exchange:
+    """One message on a connection and who waits for its reply.
+
+    Attributes:
+        stop: set by a server that stops serving once nobody waits any more; others serve to the end.
+    """
+
+    __slots__ = ("conn", "done", "request", "stop")
 
     def __init__(self, conn: "Conn", request: Any, done: Callable[[Any], object]) -> None:
         self.conn = conn
         self.request = request
         self.done: Callable[[Any], object] | None = done
+        self.stop: Callable[[], object] | None = None
 
     def reply(self, response: Any, delay: float = 0.0) -> None:
         """Send the reply; ``delay`` is time the sender still needs before it leaves."""
@@ -80,9 +89,18 @@ class Exchange:
             done(response)
 
     def abandon(self) -> None:
-        """The caller no longer waits: a late reply is dropped."""
+        """The caller no longer waits: a late reply is dropped, and the server told.
+
+        *Differs:* the server learns of it at once, not one way later.
+        """
         self.done = None
         self.conn.pending.pop(self, None)
+        self._tell()
+
+    def _tell(self) -> None:
+        stop, self.stop = self.stop, None
+        if stop is not None:
+            self.conn.engine.call_in(0.0, _stop, stop)
 
 
 class Conn:
@@ -209,6 +227,7 @@ class Conn:
             done, exchange.done = exchange.done, None
             if done is not None:
                 done(Refusal(reason or "reset"))
+            exchange._tell()
         watchers, self.on_close = self.on_close, []
         for watcher in watchers:
             watcher(reason)

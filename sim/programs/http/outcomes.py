@@ -9,6 +9,9 @@ __all__ = ["outcome_of"]
 TRANSPORT_OUTCOMES = {
     "timeout": Outcome.TIMEOUT,
     "connect timeout": Outcome.TIMEOUT,
+    "headers timeout": Outcome.TIMEOUT,
+    "response timeout": Outcome.TIMEOUT,
+    "idle timeout": Outcome.TIMEOUT,
     "refused": Outcome.REFUSED,
     "reset": Outcome.REFUSED,
     "tls": Outcome.REFUSED,

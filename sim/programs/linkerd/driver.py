@@ -1,8 +1,7 @@
 """The simpy driver: runs the proxy's flows on the engine's second lane.
 
-It resumes with the reply, answers every Send with a response, honours deadlines and supplies the clock.
-*Differs:* it closes no flow early: one whose client has gone runs to its end, at the latest when its
-connection is given up, and its answer is dropped.
+It resumes with the reply, answers every Send with a response, honours deadlines and limits, closes flows
+whose client has gone, and supplies the clock.
 """
 
 from collections.abc import Callable
@@ -34,21 +33,45 @@ class Transport(Protocol):
     engine: Engine
 
     def send(self, effect: Send, run: "FlowRun") -> None:
-        """Send it, and resume ``run`` with the response."""
+        """Send it, say in ``run.sent`` how to cancel it, and resume ``run`` with the response."""
+        ...
+
+
+class Sent(Protocol):
+    """A Send on its way."""
+
+    def cancel(self) -> object:
+        """Nobody waits for it any more."""
         ...
 
 
 class FlowRun:
-    """One flow being run; ``done(response)`` gets its result."""
+    """One flow being run; ``done(response)`` gets its result.
 
-    __slots__ = ("_send", "_waiting", "done", "flow", "transport")
+    Attributes:
+        sent: its last Send, for its transport to set.
+    """
+
+    __slots__ = ("_send", "_waiting", "done", "flow", "sent", "transport")
 
     def __init__(self, transport: Transport, flow: Flow, done: Callable[[Response], object]) -> None:
         self.transport = transport
         self.flow = flow
         self.done = done
         self._send = flow.send
+        self.sent: Sent | None = None
         self._waiting: Deadline | None = None
+
+    def close(self) -> None:
+        """Abandon the flow: nobody wants its result. What it holds is given back, what it sent cancelled."""
+        self.done = _ignore
+        sent, self.sent = self.sent, None
+        if sent is not None:
+            sent.cancel()
+        if self._waiting is not None:
+            self._waiting.cancel()
+            self._waiting = None
+        self.flow.close()
 
     def resume(self, value: Any = None) -> None:
         """Go on with the reply to the last effect."""
@@ -85,3 +108,7 @@ class FlowRun:
     def _expired(self, _: Any) -> None:
         self._waiting = None
         self.resume(False)
+
+
+def _ignore(response: Any) -> None:
+    """Takes what comes after the end."""

@@ -88,7 +88,7 @@ class Outbound(Listener):
             self.announce(exchange)
         flow = self.proxy.outbound(request, conn.original)
         conn.state.hold(self.proxy.destinations.get((request.authority, conn.original)))
-        self.driver.run(flow, partial(self.reply, exchange))
+        exchange.stop = self.driver.run(flow, partial(self.reply, exchange)).close
 
 
 class Inbound(Listener):
@@ -114,7 +114,7 @@ class Inbound(Listener):
         if self.taps:
             self.announce(exchange)
         flow = self.proxy.inbound(request, accepted.peer, accepted.port)
-        self.driver.run(flow, partial(self.reply, exchange))
+        exchange.stop = self.driver.run(flow, partial(self.reply, exchange)).close
 
 
 class AdminPort:

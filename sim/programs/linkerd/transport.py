@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mesh.control.verification import verify
-from mesh.messages import Address, Certificate, Response, fail
+from mesh.messages import Address, Certificate, Limits, Response, fail
 from mesh.proxy.concrete import Concrete
 from mesh.proxy.effects import Flow, Send
 from mesh.proxy.endpoint import Endpoint, Local
@@ -65,7 +65,7 @@ def judge(hello: Hello, expected: str, anchors: str, now: float) -> str:
 class Attempt:
     """One Send on its way."""
 
-    __slots__ = ("channel", "exchange", "expiry", "link", "run", "send", "start", "tls", "transport")
+    __slots__ = ("channel", "exchange", "expiry", "limit", "link", "run", "send", "start", "tls", "transport")
 
     def __init__(self, transport: "ProxyTransport", send: Send, run: FlowRun) -> None:
         self.transport = transport
@@ -75,6 +75,7 @@ class Attempt:
         self.start = transport.engine._now
         self.exchange: Exchange | None = None
         self.expiry: Deadline | None = None
+        self.limit: Deadline | None = None
         self.link = -1
         self.tls = 0
 
@@ -94,7 +95,20 @@ class Attempt:
             self.link = transport.link_to(conn)
             self.tls = 0 if conn.answer is None else 1
         self.channel.tcp.written.value += request.size
+        limits = self.send.limits
+        if limits is not None:
+            self._limit(limits)
         self.exchange = conn.send(request, self.answered, transport.work())
+
+    def _limit(self, limits: Limits) -> None:
+        """Time the attempt from now on, when its request is sent.
+
+        A response comes as a whole here, its body with its headers, so that nothing is ever idle in between.
+        """
+        error = "headers timeout" if limits.headers <= limits.response else "response timeout"
+        length = min(limits.headers, limits.response)
+        if length < INFINITY:
+            self.limit = self.transport.engine.deadline(length, self.cut, error)
 
     def answered(self, response: Any) -> None:
         """The reply came, or the connection broke."""
@@ -106,20 +120,39 @@ class Attempt:
 
     def expired(self, _: Any) -> None:
         """The deadline of the Send passed."""
+        self.cut("timeout")
+
+    def cut(self, error: str) -> None:
+        """Its time is over."""
         if self.exchange is not None:
             self.exchange.abandon()
-        self.finish(fail("timeout"))
+        self.finish(fail(error))
+
+    def cancel(self) -> None:
+        """The flow was closed."""
+        run, self.run = self.run, None
+        if run is None:
+            return
+        if self.exchange is not None:
+            self.exchange.abandon()
+        self._settle(fail("timeout"))
 
     def finish(self, response: Response) -> None:
         """Record the attempt and hand the response to the flow, once."""
         run, self.run = self.run, None
         if run is None:
             return
+        self._settle(response)
+        run.resume(response)
+
+    def _settle(self, response: Response) -> None:
+        """Stop its timers and record it."""
         if self.expiry is not None:
             self.expiry.cancel()
+        if self.limit is not None:
+            self.limit.cancel()
         if self.link != LOCAL:
             self._record(response)
-        run.resume(response)
 
     def _record(self, response: Response) -> None:
         transport, hop = self.transport, self.send.request.context
@@ -192,13 +225,15 @@ class ProxyTransport:
 
     # -- sending ---------------------------------------------------------------------------------------
 
-    def run(self, flow: Flow, done: Callable[[Response], object]) -> None:
+    def run(self, flow: Flow, done: Callable[[Response], object]) -> FlowRun:
         """Run a flow; see :class:`mesh.proxy.effects.Driver`."""
-        FlowRun(self, flow, done).resume()
+        made = FlowRun(self, flow, done)
+        made.resume()
+        return made
 
     def send(self, effect: Send, run: FlowRun) -> None:
         """Send to an endpoint, or to the application."""
-        attempt = Attempt(self, effect, run)
+        attempt = run.sent = Attempt(self, effect, run)
         deadline = effect.deadline
         if deadline != INFINITY:
             attempt.expiry = self.engine.deadline(until(self.engine.now, deadline), attempt.expired)
