@@ -131,3 +131,13 @@ def test_a_proxy_that_is_gone_follows_nothing() -> None:
     bench.engine.run_until(5.0)
     assert all(stream.ended for _, stream in controller.streams)
     assert len(controller.asked) == 1
+
+
+def test_a_port_used_before_the_proxy_can_ask_is_asked_for_once_it_can() -> None:
+    bench, controller, program = world(ports="")
+    controller.policies = {4191: OPEN}
+    program.ports.watch(4191)
+    program.start()
+    bench.engine.run_until(1.0)
+    assert name(program, 4191) == "web"
+    assert len(controller.asked) == 1

@@ -94,8 +94,9 @@ def default_authorizations(name: str, config: PolicyConfig) -> tuple[InboundAuth
 
 
 def probe_paths(pod: Obj, port: int) -> Iterator[str]:
-    """Paths that the kubelet asks for on this port."""
-    for container in (pod.get("spec") or {}).get("containers") or ():
+    """Paths that the kubelet asks for on this port; a native sidecar's are among the init containers'."""
+    spec = pod.get("spec") or {}
+    for container in (*(spec.get("initContainers") or ()), *(spec.get("containers") or ())):
         names = {entry.get("name"): entry.get("containerPort") for entry in container.get("ports") or ()}
         for probe in PROBES:
             get = (container.get(probe) or {}).get("httpGet")

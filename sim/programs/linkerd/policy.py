@@ -52,27 +52,26 @@ class PortPolicies:
         self.proxy = proxy
         self.followers: dict[int, PortFollower] = {}
         self.live = False
-
-    @property
-    def configured(self) -> bool:
-        """Whether there is a policy controller at all."""
-        return PREFIX + "POLICY_SVC_ADDR" in self.proxy.container.env
+        self._wanted: list[int] = []
 
     def begin(self) -> None:
-        """The proxy is certified: follow the ports it was told of."""
-        self.live = self.configured
-        for port in self.proxy.config.inbound_ports:
+        """The proxy is certified: follow the ports it was told of, and those that somebody used so far."""
+        self.live = PREFIX + "POLICY_SVC_ADDR" in self.proxy.container.env
+        for port in (*self.proxy.config.inbound_ports, *self._wanted):
             self.watch(port)
 
     def watch(self, port: int) -> None:
         """Follow a port, once. Each has a connection of its own, so that none ends another's stream."""
-        if self.live and port not in self.followers:
+        if not self.live:
+            self._wanted.append(port)
+        elif port not in self.followers:
             client = self.proxy.control("POLICY")
             self.followers[port] = PortFollower(self.proxy, client, port)
 
     def stop(self) -> None:
         """The process is gone."""
         self.live = False
+        self._wanted.clear()
         for follower in self.followers.values():
             follower.stop()
         self.followers.clear()
