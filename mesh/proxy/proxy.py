@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from mesh.messages import Certificate, Peer, Request, Response
 from mesh.proxy.admin import answer
+from mesh.proxy.clients import Clients
 from mesh.proxy.concrete import Concrete
 from mesh.proxy.config import ProxyConfig
 from mesh.proxy.destination import Destination
@@ -12,7 +13,6 @@ from mesh.proxy.drain import Drain
 from mesh.proxy.effects import Flow
 from mesh.proxy.endpoint import Endpoint
 from mesh.proxy.identity import Identity
-from mesh.proxy.layers import Layer
 from mesh.proxy.layers.canonical import CANONICAL
 from mesh.proxy.layers.observe import Meter
 from mesh.proxy.load import Load
@@ -21,7 +21,7 @@ from mesh.proxy.metrics import Labels, Registry
 from mesh.proxy.policy import ServerPolicy
 from mesh.proxy.ports import Admission, Ports
 from mesh.proxy.sites.shared import Shared
-from mesh.proxy.stack import administration, describe, inbound
+from mesh.proxy.stack import administration, describe
 from mesh.proxy.tap import Match, TapSession
 from mesh.proxy.telemetry.labels import LOOPBACK, outbound_endpoint, target
 from mesh.proxy.telemetry.process import introduce
@@ -31,8 +31,6 @@ __all__ = ["Proxy"]
 
 INFINITY = float("inf")
 LOCAL = Peer("127.0.0.1", None, "loopback")  # an administrator beside the proxy
-# Kinds of clients whose stacks are kept; addresses of long-gone pods must not pile up.
-MAX_CLIENTS = 4096
 
 
 class Proxy:
@@ -63,7 +61,6 @@ class Proxy:
         destinations: outbound, by authority and original address.
         clients: inbound stacks, by port, protocol, client and what their requests are for.
         ports: inbound policy.
-        logicals: what inbound requests were for so far, where that may have a profile; by name.
     """
 
     def __init__(
@@ -85,8 +82,6 @@ class Proxy:
         self.clock = clock
         self.resolve = resolve
         self.release = release
-        self.follow = follow
-        self.unfollow = unfollow
         self.registry = Registry()
         introduce(self.registry, config, clock)
         self.identity = Identity(
@@ -95,8 +90,6 @@ class Proxy:
         self.drain = Drain(clock, config.shutdown_grace)
         self.log_level = config.log_level
         self.destinations: dict[tuple[str, tuple[str, int]], Destination] = {}
-        self.clients: dict[tuple[int, bool, str, str], Layer] = {}
-        self.logicals: dict[str, Logical] = {}
         self._shared = Shared(
             config,
             clock,
@@ -109,8 +102,9 @@ class Proxy:
             outbound_load=Load(config.outbound_max_in_flight),
         )
         self.ports = Ports(config, self.registry, watch)
-        # Ports whose policy depends on addresses, so that stacks cannot be shared between them.
-        self._by_address: set[int] = set()
+        self._clients = Clients(self._shared, self.ports, follow, unfollow)
+        self.clients = self._clients.stacks
+        self._by_address = self._clients.by_address
         self._idle = config.outbound_idle
 
     # -- requests --------------------------------------------------------------------------------------
@@ -138,7 +132,7 @@ class Proxy:
         name = headers[CANONICAL] if headers and CANONICAL in headers else request.authority
         stack = self.clients.get((port, request.grpc, client, name))
         if stack is None:
-            stack = self._admit(request, peer, port, name)
+            stack = self._clients.admit(request, peer, port, name)
         return stack(request, INFINITY)
 
     def admin(
@@ -220,6 +214,11 @@ class Proxy:
 
     # -- inbound policy --------------------------------------------------------------------------------
 
+    @property
+    def logicals(self) -> dict[str, Logical]:
+        """What inbound requests were for so far, where that may have a profile; by name."""
+        return self._clients.logicals
+
     def policy(self, port: int) -> ServerPolicy | None:
         """The policy of a port; None in editions without policy."""
         return self.ports.policy(port)
@@ -227,9 +226,7 @@ class Proxy:
     def set_policy(self, port: int, policy: ServerPolicy | None) -> None:
         """The control plane's policy of a port, from the next request on; None for the default."""
         self.ports.set(port, policy)
-        for key in [key for key in self.clients if key[0] == port]:
-            del self.clients[key]
-        self._by_address.discard(port)
+        self._clients.changed(port)
 
     def admit_tcp(self, peer: Peer, port: int, end: Callable[[], object]) -> Admission | None:
         """Decide on a connection that carries no HTTP; None if policy refuses it.
@@ -238,47 +235,6 @@ class Proxy:
             end: closes the connection, should the policy no longer let it in.
         """
         return self.ports.admit(peer, port, end)
-
-    def _admit(self, request: Request, peer: Peer, port: int, name: str) -> Layer:
-        """The stack of a kind of client, and of what its requests are for, seen for the first time."""
-        policy = self.policy(port)
-        client = peer.no_tls_reason if peer.client_id is None else peer.client_id
-        if policy is not None and policy.asks_addresses:
-            self._by_address.add(port)
-            client = f"{client} {peer.ip}"
-        if len(self.clients) >= MAX_CLIENTS:
-            self._forget_clients()
-        limiter, logical = self.ports.limiter(port), self._logical(name)
-        stack = inbound(self._shared, port, request.grpc, peer, policy, limiter, logical)
-        self.clients[port, request.grpc, client, name] = stack
-        return stack
-
-    def _forget_clients(self) -> None:
-        """Drop every inbound stack, and what they were for."""
-        self.clients.clear()
-        forgotten, self.logicals = self.logicals, {}
-        if self.unfollow is not None:
-            for logical in forgotten.values():
-                self.unfollow(logical)
-
-    def _logical(self, name: str) -> Logical | None:
-        """What requests are for; None where there can be no profile."""
-        if self.follow is None:
-            return None
-        host = name.partition(":")[0].removesuffix(".")
-        suffixes = self.config.profile_suffixes
-        if not any(not suffix or host.endswith("." + suffix) for suffix in suffixes):
-            return None
-        found = self.logicals.get(name)
-        if found is None:
-            found = self.logicals[name] = Logical(name, self.clock, self._routes_changed)
-            self.follow(found)
-        return found
-
-    def _routes_changed(self, logical: Logical) -> None:
-        """Requests take the new routes from the next one on."""
-        for key in [key for key in self.clients if key[3] == logical.name]:
-            del self.clients[key]
 
     # -- identity --------------------------------------------------------------------------------------
 

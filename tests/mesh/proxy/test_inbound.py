@@ -3,6 +3,7 @@
 import pytest
 
 from mesh.messages import Peer, Request, Response, RouteMatch, fail
+from mesh.proxy.clients import MAX_CLIENTS
 from mesh.proxy.config import ProxyConfig
 from mesh.proxy.effects import Send
 from mesh.proxy.policy import (
@@ -17,7 +18,6 @@ from mesh.proxy.policy import (
     Reference,
     ServerPolicy,
 )
-from mesh.proxy.proxy import MAX_CLIENTS
 from tests.mesh.proxy.hand import Site, pods
 from tests.mesh.proxy.vectors import vector, vectors
 

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import pytest
 
 from mesh.messages import Profile, Response
+from mesh.proxy.clients import MAX_CLIENTS
 from mesh.proxy.config import ProxyConfig
 from mesh.proxy.effects import Send
 from mesh.proxy.layers.canonical import CANONICAL
-from mesh.proxy.proxy import MAX_CLIENTS
 from mesh.proxy.tap import Match, RequestInit
 from tests.mesh.proxy.hand import Site, pods
 
