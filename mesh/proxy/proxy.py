@@ -159,7 +159,7 @@ class Proxy:
     def scraped(self) -> None:
         """The metrics were read: what has been idle for ten minutes goes, unless it may be needed again."""
         gone = self.registry.expire(self.clock(), self._held)
-        if any(("direction", "inbound") in labels for _, labels in gone):
+        if any(scope != "tcp" and ("direction", "inbound") in labels for scope, labels in gone):
             # Stacks hold what they count in; the next request of a client makes another.
             self.clients.clear()
 

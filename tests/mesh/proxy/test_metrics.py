@@ -344,3 +344,19 @@ def test_text_and_handles_agree_after_something_expired() -> None:
         for sample in family.samples
     }
     assert parsed == listed
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.sampled_from([30.0, 90.0, 400.0, 900.0])), max_size=30))
+def test_what_was_counted_in_lately_is_there_and_what_was_not_is_gone(steps: list[tuple[int, float]]) -> None:
+    """Against a model that knows when each series was last counted in; a look is at every step."""
+    registry, now, used = Registry(), 0.0, dict[int, float]()
+    for which, pause in steps:
+        now += pause
+        registry.expire(now, lambda scope, labels: False)
+        registry.counter("request_total", (("n", str(which)),)).inc()
+        registry.expire(now + 0.001, lambda scope, labels: False)
+        used[which] = now
+        shown = {int(dict(each.labels)["n"]) for each in registry.handles()}
+        assert shown >= {each for each, when in used.items() if now - when <= RETAIN}
+        # Noticed at the latest one step later, which is at most 900 s.
+        assert not shown & {each for each, when in used.items() if now - when > RETAIN + 2 * 900.0}
